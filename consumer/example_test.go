@@ -1,0 +1,93 @@
+package consumer_test
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// A record is refused with every bad field at once, and without repeating a value:
+// the text can go to a log.
+func ExampleParticipation_Validate() {
+	p := consumer.Participation{
+		OrganizationID: "org_1",
+		ConsumerID:     "me",
+		Type:           consumer.Draw,
+		ID:             "draw_1",
+		ExperienceID:   "exp_1",
+		SequenceID:     "seq 1",
+		Status:         consumer.StatusQueued,
+		EnteredAt:      time.Date(2024, 12, 1, 9, 5, 0, 0, time.UTC),
+		Position:       new(int64(3)),
+	}
+	err := p.Validate()
+	var invalid *consumer.ValidationError
+	if errors.As(err, &invalid) {
+		for _, f := range invalid.Fields {
+			fmt.Println(f.Field)
+		}
+	}
+	fmt.Println(errors.Is(err, consumer.ErrInvalid))
+	// Output:
+	// consumerId
+	// sequenceId
+	// status
+	// position
+	// true
+}
+
+// Writes may come late: the greater version stays, whatever the order.
+func ExampleVersion() {
+	entered := time.Date(2024, 12, 1, 9, 5, 0, 0, time.UTC)
+	write := func(status consumer.Status, updatedAt time.Time) consumer.Participation {
+		return consumer.Participation{
+			Type: consumer.Queue, ID: "queue_1", ExperienceID: "exp_1", SequenceID: "seq_1",
+			Status: status, EnteredAt: entered, UpdatedAt: updatedAt,
+		}.Normalized()
+	}
+	queued := write(consumer.StatusQueued, entered)
+	left := write(consumer.StatusLeft, entered.Add(time.Minute))
+	queuedAgain := write(consumer.StatusQueued, entered.Add(time.Hour))
+
+	fmt.Println("a late write over what ended:", queued.Version().Compare(left.Version()))
+	fmt.Println("a re-entry over what ended:", queuedAgain.Version().Compare(left.Version()))
+	fmt.Println("the same write again:", left.Version().Compare(left.Version()))
+	fmt.Println(string(left.Version().Canonical))
+	// Output:
+	// a late write over what ended: -1
+	// a re-entry over what ended: 1
+	// the same write again: 0
+	// {"type":"queue","id":"queue_1","experienceId":"exp_1","sequenceId":"seq_1","status":"LEFT","enteredAt":"2024-12-01T09:05:00Z","updatedAt":"2024-12-01T09:06:00Z"}
+}
+
+// A store prepares a batch before it writes anything of it.
+func ExampleBatch_Prepare() {
+	berlin := time.FixedZone("CET", 3600)
+	batch := consumer.Batch{
+		Consumers: []consumer.Consumer{{
+			OrganizationID: "org_1",
+			ID:             "cons_1",
+			CreatedAt:      time.Date(2024, 11, 15, 11, 0, 0, 1999, berlin),
+		}},
+	}
+	prepared, err := batch.Prepare()
+	fmt.Println(prepared.Consumers[0].UpdatedAt.Format(time.RFC3339Nano), err)
+
+	batch.Admissions = []consumer.Admission{{
+		OrganizationID:   "org_1",
+		ConsumerID:       "cons_1",
+		DistributionType: consumer.Waitlist, // which admits nobody
+		DistributionID:   "waitlist_1",
+		ExperienceID:     "exp_1",
+		SequenceID:       "seq_1",
+		AdmissionToken:   "token",
+		AdmittedAt:       time.Date(2024, 12, 1, 9, 15, 0, 0, time.UTC),
+	}}
+	_, err = batch.Prepare()
+	fmt.Println(err)
+	// Output:
+	// 2024-11-15T10:00:00.000001Z <nil>
+	// admissions[0].distributionType must be one of queue, draw, auction, timed_release
+}

@@ -1,0 +1,101 @@
+package row
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// Row is one record as a table holds it. The db names are those of the named
+// parameters in the adapters' statements.
+type Row struct {
+	Key
+	// UpdatedAt is in microseconds since 1970, negative before.
+	UpdatedAt int64 `db:"updated_at"`
+	// StatusRank is the Rank of the record's version, 0 for a profile.
+	StatusRank int `db:"status_rank"`
+	// Record is the canonical JSON. It never contains a raw line feed, because JSON
+	// escapes control characters in strings and the canonical form has no spaces.
+	Record string `db:"record"`
+}
+
+// Key names a record within its table. A profile has neither Type nor ID.
+type Key struct {
+	OrganizationID string `db:"organization_id"`
+	ConsumerID     string `db:"consumer_id"`
+	Type           string `db:"type"`
+	ID             string `db:"id"`
+}
+
+func (k Key) compare(l Key) int {
+	return cmp.Or(
+		cmp.Compare(k.OrganizationID, l.OrganizationID),
+		cmp.Compare(k.ConsumerID, l.ConsumerID),
+		cmp.Compare(k.Type, l.Type),
+		cmp.Compare(k.ID, l.ID),
+	)
+}
+
+// Rows are the records of a batch, table by table, each record once.
+type Rows struct {
+	Consumers      []Row
+	Participations []Row
+	Admissions     []Row
+}
+
+// FromBatch returns the rows of a batch that [consumer.Batch.Prepare] returned. Of
+// a record that the batch holds several times only the greatest version is left,
+// so that what a write counts as applied doesn't depend on the order either. The
+// rows are in the order of their keys: writers that lock row by row meet in the
+// same order, and inserts go through the tree from left to right.
+func FromBatch(b consumer.Batch) Rows {
+	return Rows{
+		Consumers:      greatest(b.Consumers, ofConsumer),
+		Participations: greatest(b.Participations, ofParticipation),
+		Admissions:     greatest(b.Admissions, ofAdmission),
+	}
+}
+
+// greatest compares as consumer.Version.Compare does.
+func greatest[R any](records []R, of func(R) Row) []Row {
+	rows := make([]Row, len(records))
+	for i, record := range records {
+		rows[i] = of(record)
+	}
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Or(
+			a.compare(b.Key),
+			cmp.Compare(b.UpdatedAt, a.UpdatedAt),
+			cmp.Compare(b.StatusRank, a.StatusRank),
+			cmp.Compare(b.Record, a.Record),
+		)
+	})
+	return slices.CompactFunc(rows, func(a, b Row) bool { return a.Key == b.Key })
+}
+
+func ofConsumer(c consumer.Consumer) Row {
+	return of(Key{OrganizationID: c.OrganizationID, ConsumerID: c.ID}, c.Version())
+}
+
+func ofParticipation(p consumer.Participation) Row {
+	return of(Key{p.OrganizationID, p.ConsumerID, string(p.Type), p.ID}, p.Version())
+}
+
+func ofAdmission(a consumer.Admission) Row {
+	return of(Key{a.OrganizationID, a.ConsumerID, string(a.DistributionType), a.DistributionID}, a.Version())
+}
+
+func of(key Key, v consumer.Version) Row {
+	return Row{Key: key, UpdatedAt: v.UpdatedAt.UnixMicro(), StatusRank: v.Rank, Record: string(v.Canonical)}
+}
+
+// Micros is an optional moment as a column holds it: microseconds since 1970, or
+// NULL.
+func Micros(t *time.Time) *int64 {
+	if t == nil {
+		return nil
+	}
+	return new(t.UnixMicro())
+}

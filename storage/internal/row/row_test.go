@@ -1,0 +1,166 @@
+package row_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/internal/row"
+)
+
+func moment() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 678_000, time.UTC) }
+
+func participation(id string, status consumer.Status, updatedAt time.Time) consumer.Participation {
+	return consumer.Participation{
+		OrganizationID: "org_1", ConsumerID: "cons_1", Type: consumer.Queue, ID: id,
+		ExperienceID: "exp_1", SequenceID: "seq_1", Status: status, EnteredAt: moment(), UpdatedAt: updatedAt,
+	}
+}
+
+func admission(endedAt *time.Time) consumer.Admission {
+	return consumer.Admission{
+		OrganizationID: "org_1", ConsumerID: "cons_1", DistributionType: consumer.Draw, DistributionID: "draw_1",
+		ExperienceID: "exp_1", SequenceID: "seq_1", AdmissionToken: "token",
+		AdmittedAt: moment(), UpdatedAt: moment(), EndedAt: endedAt,
+	}
+}
+
+func profile(name string) consumer.Consumer {
+	return consumer.Consumer{
+		OrganizationID: "org_1", ID: "cons_1", FullName: &name, CreatedAt: moment(), UpdatedAt: moment(),
+	}
+}
+
+func TestRowHoldsTheVersion(t *testing.T) {
+	got := row.FromBatch(consumer.Batch{
+		Consumers:      []consumer.Consumer{profile("Ada")},
+		Participations: []consumer.Participation{participation("queue_1", consumer.StatusLeft, moment())},
+		Admissions:     []consumer.Admission{admission(new(moment()))},
+	})
+	const micros = 1_767_323_045_000_678
+	want := row.Rows{
+		Consumers: []row.Row{{
+			Key: row.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}, UpdatedAt: micros, StatusRank: 0,
+			Record: string(profile("Ada").AppendCanonical(nil)),
+		}},
+		Participations: []row.Row{{
+			Key:       row.Key{OrganizationID: "org_1", ConsumerID: "cons_1", Type: "queue", ID: "queue_1"},
+			UpdatedAt: micros, StatusRank: consumer.TerminalRank + 2,
+			Record: string(participation("queue_1", consumer.StatusLeft, moment()).AppendCanonical(nil)),
+		}},
+		Admissions: []row.Row{{
+			Key:       row.Key{OrganizationID: "org_1", ConsumerID: "cons_1", Type: "draw", ID: "draw_1"},
+			UpdatedAt: micros, StatusRank: consumer.TerminalRank,
+			Record: string(admission(new(moment())).AppendCanonical(nil)),
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+func TestOfARecordTheGreatestVersionIsLeft(t *testing.T) {
+	later := moment().Add(time.Microsecond)
+	for rule, c := range map[string]struct{ less, greater consumer.Participation }{
+		"the later moment": {
+			participation("queue_1", consumer.StatusLeft, moment()), participation("queue_1", consumer.StatusQueued, later),
+		},
+		"then the higher rank": {
+			participation("queue_1", consumer.StatusQueued, moment()), participation("queue_1", consumer.StatusAdmitted, moment()),
+		},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			want := row.FromBatch(consumer.Batch{Participations: []consumer.Participation{c.greater}})
+			for _, order := range [][]consumer.Participation{{c.less, c.greater}, {c.greater, c.less}, {c.greater, c.less, c.greater}} {
+				if diff := cmp.Diff(want, row.FromBatch(consumer.Batch{Participations: order})); diff != "" {
+					t.Errorf("rows (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestRowsAreInTheOrderOfTheirKeys(t *testing.T) {
+	got := row.FromBatch(consumer.Batch{Participations: []consumer.Participation{
+		participation("c", consumer.StatusQueued, moment()), participation("B", consumer.StatusQueued, moment()),
+		participation("a", consumer.StatusQueued, moment()),
+	}})
+	var ids []string
+	for _, r := range got.Participations {
+		ids = append(ids, r.ID)
+	}
+	if !slices.Equal(ids, []string{"B", "a", "c"}) {
+		t.Errorf("the order is %v", ids)
+	}
+}
+
+// TestTextSeparatesRecords holds the assumption on which snapshots are framed.
+func TestTextSeparatesRecords(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		want := consumer.Snapshot{Consumer: profile(rapid.String().Draw(rt, "name"))}
+		var participations, admissions []string
+		for range rapid.IntRange(0, 4).Draw(rt, "records") {
+			p := participation("queue_1", consumer.StatusDenied, moment())
+			p.DenyReason = new(rapid.String().Draw(rt, "reason"))
+			a := admission(nil)
+			a.AdmissionToken = rapid.String().Draw(rt, "token")
+			want.Participations, want.Admissions = append(want.Participations, p), append(want.Admissions, a)
+			participations = append(participations, string(p.AppendCanonical(nil)))
+			admissions = append(admissions, string(a.AppendCanonical(nil)))
+		}
+		found := row.Found{
+			Profile:        want.Consumer.AppendCanonical(nil),
+			Participations: []byte(strings.Join(participations, string(row.Separator))),
+			Admissions:     []byte(strings.Join(admissions, string(row.Separator))),
+		}
+		got, err := found.Snapshot("org_1", "cons_1")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			rt.Fatalf("snapshot (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestUnreadableRecordIsUnavailable(t *testing.T) {
+	good := profile("Ada").AppendCanonical(nil)
+	for rule, found := range map[string]row.Found{
+		"no profile":          {},
+		"a cut-off profile":   {Profile: good[:len(good)-1]},
+		"two profiles":        {Profile: append(slices.Clone(good), good...)},
+		"a bad participation": {Profile: good, Participations: []byte(`{"enteredAt":"secret"}`)},
+		"a bad admission":     {Profile: good, Admissions: []byte("{}\nsecret")},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			_, err := found.Snapshot("org_1", "cons_1")
+			if !errors.Is(err, consumer.ErrUnavailable) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("the error is %v, want ErrUnavailable without the record", err)
+			}
+		})
+	}
+}
+
+// TestErasureDigestIsPinned because another digest would forget who was erased.
+func TestErasureDigestIsPinned(t *testing.T) {
+	digest := row.ErasureDigest(consumer.ConsumerKey{OrganizationID: "org_1", ConsumerID: "cons_1"})
+	const want = "e586dfc2a5decd4826df2aa6682dfb429a3ae3c3aab096eba1e4ab7e02b1dfb5"
+	if got := hex.EncodeToString(digest[:]); got != want {
+		t.Errorf("the digest is %s, want %s", got, want)
+	}
+}
+
+func TestErasureDigestTellsIDsApart(t *testing.T) {
+	a := row.ErasureDigest(consumer.ConsumerKey{OrganizationID: "a", ConsumerID: "bc"})
+	b := row.ErasureDigest(consumer.ConsumerKey{OrganizationID: "ab", ConsumerID: "c"})
+	if a == b {
+		t.Error("two consumers have one digest")
+	}
+}

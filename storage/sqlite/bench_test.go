@@ -1,0 +1,143 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/sqlite"
+)
+
+// benchmarkStore returns a migrated store on a file.
+func benchmarkStore(b *testing.B) *sqlite.Store {
+	b.Helper()
+	store, err := sqlite.Open(b.Context(), sqlite.Options{Path: filepath.Join(b.TempDir(), "bench.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = store.Close() })
+	if err := store.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return store
+}
+
+// benchmarkConsumer returns a consumer with three records.
+func benchmarkConsumer(n int, updatedAt time.Time) consumer.Batch {
+	id := fmt.Sprintf("cons_%07d", n)
+	return consumer.Batch{
+		Consumers: []consumer.Consumer{{
+			OrganizationID: "org_1", ID: id, CreatedAt: updatedAt,
+			Email: new("ada@example.com"), Phone: new("+12025551234"), FullName: new("Ada Lovelace"),
+		}},
+		Participations: []consumer.Participation{
+			{
+				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Queue, ID: "queue_1",
+				ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusAdmitted, Position: new(int64(0)),
+				EnteredAt: updatedAt, AdmittedAt: &updatedAt, AdmissionToken: new("token"),
+			},
+			{
+				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Draw, ID: "draw_1",
+				ExperienceID: "exp_2", SequenceID: "seq_2", Status: consumer.StatusEntered, EnteredAt: updatedAt,
+			},
+			{
+				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Auction, ID: "auction_1",
+				ExperienceID: "exp_3", SequenceID: "seq_3", Status: consumer.StatusWinning, EnteredAt: updatedAt,
+				LastBidAmount: new(consumer.Amount("250.00")), LastBidTime: &updatedAt, BidCount: new(int64(3)),
+			},
+		},
+	}
+}
+
+func benchmarkMoment() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+
+// BenchmarkSnapshot reads one consumer of many, with three records.
+func BenchmarkSnapshot(b *testing.B) {
+	const consumers = 10_000
+	store := benchmarkStore(b)
+	var all consumer.Batch
+	for n := range consumers {
+		one := benchmarkConsumer(n, benchmarkMoment())
+		all.Consumers = append(all.Consumers, one.Consumers...)
+		all.Participations = append(all.Participations, one.Participations...)
+	}
+	if _, err := store.Write(b.Context(), all); err != nil {
+		b.Fatal(err)
+	}
+	read := func(ctx context.Context, n int) {
+		snapshot, err := store.Snapshot(ctx, "org_1", fmt.Sprintf("cons_%07d", n%consumers))
+		if err != nil || len(snapshot.Participations) != 3 {
+			b.Errorf("snapshot with %d participations, error %v", len(snapshot.Participations), err)
+		}
+	}
+	b.Run("one after another", func(b *testing.B) {
+		b.ReportAllocs()
+		n := 0
+		for b.Loop() {
+			n += 7919
+			read(b.Context(), n)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for n := 0; pb.Next(); n += 7919 {
+				read(b.Context(), n)
+			}
+		})
+	})
+}
+
+// BenchmarkWrite writes one record at a time, each durable before the next.
+func BenchmarkWrite(b *testing.B) {
+	store := benchmarkStore(b)
+	batch := consumer.Batch{Participations: benchmarkConsumer(1, benchmarkMoment()).Participations[:1]}
+	b.ReportAllocs()
+	for updatedAt := benchmarkMoment(); b.Loop(); updatedAt = updatedAt.Add(time.Second) {
+		batch.Participations[0].UpdatedAt = updatedAt
+		if _, err := store.Write(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkWriteBatch writes 1,000 records at a time: new ones, the same ones with
+// a newer state, and the same ones once more.
+func BenchmarkWriteBatch(b *testing.B) {
+	const records = 1000
+	batch := func(first int, updatedAt time.Time) (all consumer.Batch) {
+		for n := range records / 4 {
+			one := benchmarkConsumer(first+n, updatedAt)
+			all.Consumers = append(all.Consumers, one.Consumers...)
+			all.Participations = append(all.Participations, one.Participations...)
+		}
+		return all
+	}
+	for _, kind := range []struct {
+		name string
+		next func(round int) consumer.Batch
+	}{
+		{"new", func(round int) consumer.Batch { return batch(round*records, benchmarkMoment()) }},
+		{"newer", func(round int) consumer.Batch {
+			return batch(0, benchmarkMoment().Add(time.Duration(round)*time.Second))
+		}},
+		{"stale", func(int) consumer.Batch { return batch(0, benchmarkMoment()) }},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			store := benchmarkStore(b)
+			ctx, cancel := context.WithCancel(b.Context())
+			defer cancel()
+			round := 0
+			for b.Loop() {
+				if _, err := store.Write(ctx, kind.next(round)); err != nil {
+					b.Fatal(err)
+				}
+				round++
+			}
+			b.ReportMetric(float64(records)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}

@@ -1,0 +1,215 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/sqlite"
+)
+
+func TestNewFileIsPrivate(t *testing.T) {
+	path := newPath(t)
+	store := newStore(t, path)
+	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		wantMode(t, name, 0o600)
+	}
+}
+
+func TestExistingFileKeepsItsMode(t *testing.T) {
+	path := newPath(t)
+	if err := os.WriteFile(path, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o640); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
+	newStore(t, path)
+	wantMode(t, path, 0o640)
+}
+
+func wantMode(t *testing.T, path string, want fs.FileMode) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != want {
+		t.Errorf("%s has the mode %v, want %v", filepath.Base(path), got, want)
+	}
+}
+
+func TestPathMayHoldAnyCharacter(t *testing.T) {
+	for _, name := range []string{
+		"plain.db", "two words.db", "100%.db", "%41.db", "what?.db", "what?mode=memory", "a#b.db", "a&b=c;d.db", "+.db",
+		`quo"te'.db`, `back\slash.db`, "naïve-日本-👩.db", "file:x.db", "-.db", ".hidden", "a:b.db", "new\nline.db",
+	} {
+		t.Run(name, func(t *testing.T) {
+			directory := t.TempDir()
+			store := newStore(t, filepath.Join(directory, name))
+			if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
+				t.Fatal(err)
+			}
+			wantConsumer(t, store, "cons_1")
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, directory, name)
+		})
+	}
+}
+
+func wantFiles(t *testing.T, directory string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if diff := cmp.Diff(names, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestRelativePathIsThatOfTheOpening(t *testing.T) {
+	directory := t.TempDir()
+	t.Chdir(directory)
+	store := newStore(t, filepath.Join(".", "rejoin.db"))
+	t.Chdir(t.TempDir())
+	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil { // opens connections
+		t.Fatal(err)
+	}
+	wantConsumer(t, store, "cons_1")
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, directory, "rejoin.db")
+}
+
+func TestMemoryIsNoFile(t *testing.T) {
+	directory := t.TempDir()
+	t.Chdir(directory)
+	newStore(t, sqlite.Memory)
+	wantFiles(t, directory)
+}
+
+func TestBadOptionsAreNamed(t *testing.T) {
+	for rule, c := range map[string]struct {
+		options sqlite.Options
+		fields  []string
+	}{
+		"a path is needed":               {sqlite.Options{}, []string{"Path"}},
+		"no path contains NUL":           {sqlite.Options{Path: "a\x00b"}, []string{"Path"}},
+		"there is no negative number":    {sqlite.Options{Path: sqlite.Memory, Readers: -1}, []string{"Readers"}},
+		"every bad option is named once": {sqlite.Options{Path: "\x00\x00", Readers: -1}, []string{"Path", "Readers"}},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			_, err := sqlite.Open(t.Context(), c.options)
+			var invalid *consumer.ValidationError
+			if !errors.As(err, &invalid) {
+				t.Fatalf("Open returned the error %v, want a *consumer.ValidationError", err)
+			}
+			var fields []string
+			for _, f := range invalid.Fields {
+				fields = append(fields, f.Field)
+			}
+			if diff := cmp.Diff(c.fields, fields); diff != "" {
+				t.Errorf("fields (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeOpenedIsUnavailable(t *testing.T) {
+	for rule, prepare := range map[string]func(t *testing.T, directory string) (path string){
+		"a directory that doesn't exist": func(_ *testing.T, directory string) string {
+			return filepath.Join(directory, "missing", "rejoin.db")
+		},
+		"a directory": func(_ *testing.T, directory string) string { return directory },
+		"a file where the directory should be": func(t *testing.T, directory string) string {
+			writeFile(t, filepath.Join(directory, "file"), "")
+			return filepath.Join(directory, "file", "rejoin.db")
+		},
+		"a file that is no database": func(t *testing.T, directory string) string {
+			path := filepath.Join(directory, "notes.txt")
+			writeFile(t, path, strings.Repeat("this is no database\n", 1000))
+			return path
+		},
+		"a directory that may not be written": func(t *testing.T, directory string) string {
+			if os.Geteuid() == 0 {
+				t.Skip("the superuser may write everywhere")
+			}
+			if err := os.Chmod(directory, 0o500); err != nil {
+				t.Fatal(err)
+			}
+			return filepath.Join(directory, "rejoin.db")
+		},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			path := prepare(t, t.TempDir())
+			store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+			if !errors.Is(err, consumer.ErrUnavailable) {
+				t.Errorf("Open returned the error %v, want ErrUnavailable", err)
+			}
+			if err != nil && !strings.Contains(err.Error(), strconv.Quote(path)) {
+				t.Errorf("the error doesn't name the path: %v", err)
+			}
+			if store != nil {
+				t.Error("Open returned a store beside the error")
+			}
+		})
+	}
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestErasedPersonIsNotInTheFile reads the bytes of the closed database.
+func TestErasedPersonIsNotInTheFile(t *testing.T) {
+	path := newPath(t)
+	store := newStore(t, path)
+	erased := aConsumer("cons_erased")
+	erased.Consumers[0].Email = new("erased@example.com")
+	if _, err := store.Write(t.Context(), erased); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Write(t.Context(), aConsumer("cons_staying")); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Erase(t.Context(), "org_1", "cons_erased"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"erased@example.com", "cons_erased"} {
+		if bytes.Contains(content, []byte(text)) {
+			t.Errorf("%q is still in the file", text)
+		}
+	}
+	if !bytes.Contains(content, []byte("cons_staying")) {
+		t.Error("the other consumer is not in the file")
+	}
+}

@@ -1,0 +1,192 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/sqlite"
+)
+
+func TestStoresOnOneFileLoseNoWrite(t *testing.T) {
+	const writes = 100
+	path := newPath(t)
+	stores := []*sqlite.Store{newStore(t, path), newStore(t, path)}
+	var all sync.WaitGroup
+	for s, store := range stores {
+		for w := range 2 {
+			all.Go(func() {
+				for n := range writes {
+					if _, err := store.Write(t.Context(), aConsumer(fmt.Sprintf("cons_%d_%d_%d", s, w, n))); err != nil {
+						t.Errorf("Write: %v", err)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+	for s := range stores {
+		for w := range 2 {
+			for n := range writes {
+				wantConsumer(t, stores[1-s], fmt.Sprintf("cons_%d_%d_%d", s, w, n)) // through the other store
+			}
+		}
+	}
+}
+
+// holdLock takes the write lock of the file until the transaction ends.
+func holdLock(t *testing.T, path string) *sqlx.Tx {
+	t.Helper()
+	tx, err := openRaw(t, path).BeginTxx(t.Context(), nil) // immediate
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
+func TestReadsDoNotWaitForAWriter(t *testing.T) {
+	path := newPath(t)
+	store := newStore(t, path)
+	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
+		t.Fatal(err)
+	}
+	defer holdLock(t, path).Rollback()
+	wantConsumer(t, store, "cons_1")
+	if err := store.Ping(t.Context()); err != nil {
+		t.Errorf("Ping: %v", err)
+	}
+}
+
+// TestWaitingWriteEndsWithItsContext holds the lock for far longer than the test
+// waits, and cancels a write that waits for it, and one behind that.
+func TestWaitingWriteEndsWithItsContext(t *testing.T) {
+	path := newPath(t)
+	store := newStore(t, path)
+	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil { // prepares the statements
+		t.Fatal(err)
+	}
+	defer holdLock(t, path).Rollback()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error)
+	for n := range 2 {
+		go func() {
+			_, err := store.Write(ctx, aConsumer(fmt.Sprintf("cons_waiting_%d", n)))
+			failed <- err
+		}()
+	}
+	for stats := store.Writer().Stats(); stats.InUse == 0 || stats.WaitCount == 0; stats = store.Writer().Stats() {
+		runtime.Gosched() // until one waits for the lock and the other for the connection
+	}
+	begun := time.Now()
+	cancel()
+	for range 2 {
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Errorf("Write returned the error %v, want context.Canceled", err)
+		}
+	}
+	if waited := time.Since(begun); waited > 2*time.Second {
+		t.Errorf("the cancelled writes took %v", waited)
+	}
+}
+
+func TestWaitingWriteEndsWithItsDeadline(t *testing.T) {
+	path := newPath(t)
+	store := newStore(t, path)
+	defer holdLock(t, path).Rollback()
+	for _, patience := range []time.Duration{time.Millisecond, 300 * time.Millisecond} { // within and beyond SQLite's own
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		_, err := store.Write(ctx, aConsumer("cons_1"))
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Write returned the error %v, want context.DeadlineExceeded", err)
+		}
+	}
+}
+
+func TestWaitingWriteSucceedsWhenTheLockIsFree(t *testing.T) {
+	path := newPath(t)
+	store := newStore(t, path)
+	lock := holdLock(t, path)
+	done := make(chan error)
+	go func() {
+		_, err := store.Write(t.Context(), aConsumer("cons_1"))
+		done <- err
+	}()
+	for store.Writer().Stats().InUse == 0 {
+		runtime.Gosched()
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("Write: %v", err)
+	}
+	wantConsumer(t, store, "cons_1")
+}
+
+// TestCancelledCallsLeaveTheStoreWhole cancels reads and writes at random moments;
+// the driver discards such connections, and those that follow must be the same.
+func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
+	for name, path := range map[string]string{"file": newPath(t), "memory": sqlite.Memory} {
+		t.Run(name, func(t *testing.T) {
+			store := newStore(t, path)
+			if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
+				t.Fatal(err)
+			}
+			for range 100 {
+				ctx, cancel := context.WithCancel(t.Context())
+				go cancel()
+				if _, err := store.Snapshot(ctx, "org_1", "cons_1"); err != nil && !errors.Is(err, context.Canceled) {
+					t.Fatalf("Snapshot: %v", err)
+				}
+				if _, err := store.Write(ctx, aConsumer("cons_2")); err != nil && !errors.Is(err, context.Canceled) {
+					t.Fatalf("Write: %v", err)
+				}
+			}
+			wantConsumer(t, store, "cons_1")
+			if result, err := store.Write(t.Context(), aConsumer("cons_3")); err != nil || result.Applied != 3 {
+				t.Errorf("Write returned %+v and the error %v", result, err)
+			}
+		})
+	}
+}
+
+// TestCancelledQueryStops runs a query that would take for ever.
+func TestCancelledQueryStops(t *testing.T) {
+	store := newStore(t, newPath(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	var n int
+	err := store.Readers().GetContext(ctx, &n, `WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c`)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the query returned %d and the error %v, want context.DeadlineExceeded", n, err)
+	}
+	if _, err := store.Consumer(t.Context(), "org_1", "cons_1"); !errors.Is(err, consumer.ErrNotFound) {
+		t.Errorf("Consumer returned the error %v afterwards", err)
+	}
+}
+
+func TestWaitingMigrateEndsWithItsDeadline(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	lock := holdLock(t, path)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := store.Migrate(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Migrate returned the error %v, want context.DeadlineExceeded", err)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context()); err != nil {
+		t.Errorf("Migrate returned the error %v when the lock was free", err)
+	}
+}

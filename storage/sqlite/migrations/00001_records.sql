@@ -1,0 +1,65 @@
+-- +goose Up
+
+-- Every table is keyed by the organization first and is its own index (WITHOUT
+-- ROWID), so that one consumer's records lie side by side. Text compares in byte
+-- order (the default collation, BINARY); the order decides ties between writes.
+-- The comments within the tables stay in the database: .schema shows them.
+
+-- +goose StatementBegin
+CREATE TABLE consumers (
+    organization_id TEXT    NOT NULL,
+    id              TEXT    NOT NULL,
+    updated_at      INTEGER NOT NULL, -- microseconds since 1970: when the profile became true
+    record          TEXT    NOT NULL, -- canonical JSON, for example record ->> 'email'
+    PRIMARY KEY (organization_id, id)
+) STRICT, WITHOUT ROWID;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TABLE participations (
+    organization_id TEXT    NOT NULL,
+    consumer_id     TEXT    NOT NULL, -- no foreign key: records may arrive before the profile
+    type            TEXT    NOT NULL, -- queue, draw, auction, timed_release or waitlist
+    id              TEXT    NOT NULL, -- of the distribution
+    updated_at      INTEGER NOT NULL, -- microseconds since 1970: when the state became true
+    status_rank     INTEGER NOT NULL, -- decides at equal moments; from 100 on it has ended and is a tombstone
+    record          TEXT    NOT NULL, -- canonical JSON, for example record ->> 'status'; holds a secret token
+    PRIMARY KEY (organization_id, consumer_id, type, id)
+) STRICT, WITHOUT ROWID;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TABLE admissions (
+    organization_id   TEXT    NOT NULL,
+    consumer_id       TEXT    NOT NULL, -- no foreign key: records may arrive before the profile
+    distribution_type TEXT    NOT NULL, -- queue, draw, auction or timed_release
+    distribution_id   TEXT    NOT NULL,
+    updated_at        INTEGER NOT NULL, -- microseconds since 1970: when the state became true
+    status_rank       INTEGER NOT NULL, -- 0, or from 100 on: it was ended and is a tombstone
+    record            TEXT    NOT NULL, -- canonical JSON, for example record ->> 'expiresAt'; holds a secret token
+    PRIMARY KEY (organization_id, consumer_id, distribution_type, distribution_id)
+) STRICT, WITHOUT ROWID;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TABLE erasures (
+    organization_id TEXT NOT NULL,
+    consumer_digest BLOB NOT NULL CHECK (length(consumer_digest) = 32), -- SHA-256 of organization id, NUL, consumer id
+    PRIMARY KEY (organization_id, consumer_digest)
+) STRICT, WITHOUT ROWID;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TABLE api_keys (
+    organization_id TEXT    NOT NULL,
+    digest          BLOB    NOT NULL CHECK (length(digest) = 32), -- SHA-256 of the whole key
+    kind            TEXT    NOT NULL CHECK (kind IN ('publishable', 'secret')),
+    created_at      INTEGER NOT NULL, -- microseconds since 1970
+    expires_at      INTEGER,          -- microseconds since 1970: the first moment at which the key is not valid
+    revoked_at      INTEGER,          -- microseconds since 1970: the first moment at which the key is not valid
+    PRIMARY KEY (organization_id, digest)
+) STRICT, WITHOUT ROWID;
+-- +goose StatementEnd
+
+-- A key arrives without its organization, and belongs to one only.
+CREATE UNIQUE INDEX api_keys_digest ON api_keys (digest);

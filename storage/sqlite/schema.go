@@ -1,0 +1,71 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// requiredSchema is the version of the last file in migrations.
+const requiredSchema = 1
+
+// schemaVersion is a part of statements, hence in parentheses.
+const schemaVersion = `(SELECT max(version_id) FROM goose_db_version)`
+
+// SchemaVersion returns the version of the database's schema, 0 when it was never
+// migrated, and the version that this program needs.
+func (s *Store) SchemaVersion(ctx context.Context) (current, required int64, err error) {
+	current, err = currentSchema(ctx, s.readers)
+	return current, requiredSchema, translate(ctx, "read schema version", err)
+}
+
+func currentSchema(ctx context.Context, db *sqlx.DB) (int64, error) {
+	var migrated bool
+	err := db.GetContext(ctx, &migrated,
+		`SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'goose_db_version')`)
+	if err != nil || !migrated {
+		return 0, err
+	}
+	var version int64
+	err = db.GetContext(ctx, &version, `SELECT coalesce(`+schemaVersion+`, 0)`)
+	return version, err
+}
+
+// requireSchema asks the readers, so that it doesn't wait for a write.
+func (s *Store) requireSchema(ctx context.Context) error {
+	current, err := currentSchema(ctx, s.readers)
+	if err != nil {
+		return err
+	}
+	return checkSchema(current)
+}
+
+func checkSchema(current int64) error {
+	switch {
+	case current > requiredSchema:
+		return fmt.Errorf("%w: a newer program migrated the database to version %d, and this one knows version %d",
+			consumer.ErrSchema, current, requiredSchema)
+	case current == 0:
+		return fmt.Errorf("%w: the database was never migrated", consumer.ErrSchema)
+	case current < requiredSchema:
+		return fmt.Errorf("%w: the database is at version %d and must be migrated to version %d",
+			consumer.ErrSchema, current, requiredSchema)
+	}
+	return nil
+}
+
+// refuseNewer opens the first connection, the writer's: it makes the log that
+// readers, who may not write, need.
+func (s *Store) refuseNewer(ctx context.Context) error {
+	if err := retryBusy(ctx, func() error { return s.writer.PingContext(ctx) }); err != nil {
+		return err
+	}
+	current, err := currentSchema(ctx, s.readers)
+	if err == nil && current > requiredSchema {
+		err = checkSchema(current)
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package storagetest
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// write writes a batch that the store must accept.
+func write(t *testing.T, store consumer.Writer, batch consumer.Batch) consumer.WriteResult {
+	t.Helper()
+	result, err := store.Write(t.Context(), batch)
+	if err != nil {
+		t.Fatalf("Write: %v", err)
+	}
+	return result
+}
+
+// wantWrite writes a batch and compares what became of its records.
+func wantWrite(t *testing.T, store consumer.Writer, batch consumer.Batch, applied, stale int) {
+	t.Helper()
+	want := consumer.WriteResult{Applied: applied, Stale: stale}
+	if got := write(t, store, batch); got != want {
+		t.Errorf("Write returned %+v, want %+v", got, want)
+	}
+}
+
+// wantRefused writes a batch that the store must refuse with an error.
+func wantRefused(t *testing.T, store consumer.Writer, batch consumer.Batch, want error) {
+	t.Helper()
+	result, err := store.Write(t.Context(), batch)
+	if !errors.Is(err, want) {
+		t.Errorf("Write returned the error %v, want %v", err, want)
+	}
+	if result != (consumer.WriteResult{}) {
+		t.Errorf("Write returned %+v beside the error", result)
+	}
+}
+
+// wantInvalidFields asks for a validation error with exactly these fields.
+func wantInvalidFields(t *testing.T, err error, fields ...string) {
+	t.Helper()
+	var invalid *consumer.ValidationError
+	if !errors.As(err, &invalid) || !errors.Is(err, consumer.ErrInvalid) {
+		t.Fatalf("the error is %v, want a *consumer.ValidationError that matches ErrInvalid", err)
+	}
+	var got []string
+	for _, f := range invalid.Fields {
+		got = append(got, f.Field)
+	}
+	if diff := gocmp.Diff(fields, got); diff != "" {
+		t.Errorf("bad fields (-want +got):\n%s", diff)
+	}
+}
+
+// snapshot reads the person of the cases, who must exist.
+func snapshot(t *testing.T, store consumer.SnapshotReader) consumer.Snapshot {
+	t.Helper()
+	s, err := store.Snapshot(t.Context(), organization, person)
+	if err != nil {
+		t.Fatalf("Snapshot: %v", err)
+	}
+	return s
+}
+
+// wantSnapshot compares a snapshot with the records of a batch, in any order.
+func wantSnapshot(t *testing.T, store consumer.Reader, want consumer.Batch) {
+	t.Helper()
+	profile := want.Consumers[0]
+	got, err := store.Snapshot(t.Context(), profile.OrganizationID, profile.ID)
+	if err != nil {
+		t.Fatalf("Snapshot: %v", err)
+	}
+	wanted := consumer.Snapshot{Consumer: profile, Participations: want.Participations, Admissions: want.Admissions}
+	if diff := gocmp.Diff(ordered(wanted), ordered(got)); diff != "" {
+		t.Errorf("snapshot (-want +got):\n%s", diff)
+	}
+	alone, err := store.Consumer(t.Context(), profile.OrganizationID, profile.ID)
+	if err != nil {
+		t.Fatalf("Consumer: %v", err)
+	}
+	if diff := gocmp.Diff(profile, alone); diff != "" {
+		t.Errorf("profile (-want +got):\n%s", diff)
+	}
+}
+
+// wantParticipation writes a profile and compares the person's only participation.
+func wantParticipation(t *testing.T, store consumer.Store, want consumer.Participation) {
+	t.Helper()
+	write(t, store, profiles(profile()))
+	wantSnapshot(t, store, together(profiles(profile()), participations(want)))
+}
+
+// wantNotFound holds for both ways to read a consumer, or for none.
+func wantNotFound(t *testing.T, store consumer.Reader, organizationID, consumerID string) {
+	t.Helper()
+	if c, err := store.Consumer(t.Context(), organizationID, consumerID); !errors.Is(err, consumer.ErrNotFound) {
+		t.Errorf("Consumer(%q, %q) returned %v and the error %v, want ErrNotFound", organizationID, consumerID, c, err)
+	}
+	if s, err := store.Snapshot(t.Context(), organizationID, consumerID); !errors.Is(err, consumer.ErrNotFound) {
+		t.Errorf("Snapshot(%q, %q) returned %v and the error %v, want ErrNotFound", organizationID, consumerID, s, err)
+	}
+}
+
+// ordered returns the snapshot with its records in the order of their keys.
+func ordered(s consumer.Snapshot) consumer.Snapshot {
+	s.Participations = slices.Clone(s.Participations)
+	slices.SortFunc(s.Participations, func(a, b consumer.Participation) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
+	})
+	s.Admissions = slices.Clone(s.Admissions)
+	slices.SortFunc(s.Admissions, func(a, b consumer.Admission) int {
+		return cmp.Or(cmp.Compare(a.DistributionType, b.DistributionType), cmp.Compare(a.DistributionID, b.DistributionID))
+	})
+	return s
+}

@@ -1,0 +1,202 @@
+// Package authtest stands in for the issuer of consumer access tokens: in the tests of
+// programs that import package auth, and in programs that are to run without an issuer.
+//
+// An [Issuer] has an Ed25519 key, mints tokens with it, and serves its public half as a JWK
+// Set. A verifier finds the set by URL, with [Issuer.Handler] behind a server, or in memory,
+// with [Issuer.KeySet]. The key is made anew for every Issuer and leaves the process with
+// none of these functions.
+package authtest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rejoinhq/rejoin/auth"
+)
+
+// IssuerOptions are the choices of an [Issuer].
+type IssuerOptions struct {
+	// KeyID is the kid of the key and of the tokens. Empty: neither has one, as in the
+	// seed document.
+	KeyID string
+	// Now is the clock that tokens are issued by. Default: time.Now.
+	Now func() time.Time
+}
+
+// Issuer mints access tokens. It is safe for concurrent use.
+type Issuer struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	keyID   string
+	private ed25519.PrivateKey
+}
+
+// NewIssuer returns an Issuer with a new random key. The error is for a KeyID that no token
+// may have.
+func NewIssuer(options IssuerOptions) (*Issuer, error) {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	issuer := &Issuer{now: options.Now}
+	if err := issuer.Rotate(options.KeyID); err != nil {
+		return nil, err
+	}
+	return issuer, nil
+}
+
+// Rotate replaces the key by a new random one. Tokens of the old key stop working at a
+// verifier once it has read the set again. Sets made by [Issuer.KeySet] before never do.
+func (i *Issuer) Rotate(keyID string) error {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("authtest: %w", err)
+	}
+	if err := checkKey(auth.Key{ID: keyID, Public: public}); err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keyID, i.private = keyID, private
+	return nil
+}
+
+// checkKey lets package auth decide what a key may be.
+func checkKey(key auth.Key) error {
+	set, err := auth.NewKeySet(context.Background(), auth.KeySetOptions{Keys: []auth.Key{key}})
+	if err != nil {
+		return fmt.Errorf("authtest: %w", err)
+	}
+	return set.Close()
+}
+
+// Claims say what is in a token.
+type Claims struct {
+	ConsumerID     string // required
+	OrganizationID string // required
+	SessionID      string // default: a new random one
+	// IssuedAt and ExpiresAt are cut to whole seconds. Default: now, and one hour after
+	// IssuedAt.
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+// header is that of the seed's tokens: with an empty kid {"alg":"EdDSA","typ":"JWT"}.
+type header struct {
+	Algorithm string `json:"alg"`
+	Type      string `json:"typ"`
+	KeyID     string `json:"kid,omitempty"`
+}
+
+type payload struct {
+	ConsumerID     string `json:"consumerId"`
+	OrganizationID string `json:"organizationId"`
+	SessionID      string `json:"sessionId"`
+	IssuedAt       int64  `json:"iat"`
+	ExpiresAt      int64  `json:"exp"`
+}
+
+// Token mints an access token. It does not check that a verifier would take the times. The
+// error is for a consumer or organization that is missing.
+func (i *Issuer) Token(claims Claims) (string, error) {
+	if claims.ConsumerID == "" || claims.OrganizationID == "" {
+		return "", errors.New("authtest: a token needs a ConsumerID and an OrganizationID")
+	}
+	if claims.SessionID == "" {
+		claims.SessionID = "sess_" + rand.Text()
+	}
+	if claims.IssuedAt.IsZero() {
+		claims.IssuedAt = i.now()
+	}
+	if claims.ExpiresAt.IsZero() {
+		claims.ExpiresAt = claims.IssuedAt.Add(time.Hour)
+	}
+	keyID, private := i.key()
+	return sign(private, header{Algorithm: "EdDSA", Type: "JWT", KeyID: keyID}, payload{
+		ConsumerID:     claims.ConsumerID,
+		OrganizationID: claims.OrganizationID,
+		SessionID:      claims.SessionID,
+		IssuedAt:       claims.IssuedAt.Unix(),
+		ExpiresAt:      claims.ExpiresAt.Unix(),
+	})
+}
+
+// Sign makes a token of any header and claims, for tests of what must be refused. Nothing is
+// added or checked, and a nil map is the JSON null. The error is for what JSON cannot say.
+func (i *Issuer) Sign(header, claims map[string]any) (string, error) {
+	_, private := i.key()
+	return sign(private, header, claims)
+}
+
+func sign(private ed25519.PrivateKey, header, payload any) (string, error) {
+	first, err := json.Marshal(header)
+	if err != nil {
+		return "", fmt.Errorf("authtest: header: %w", err)
+	}
+	second, err := json.Marshal(payload)
+	if err != nil {
+		return "", fmt.Errorf("authtest: claims: %w", err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	signed := encode(first) + "." + encode(second)
+	return signed + "." + encode(ed25519.Sign(private, []byte(signed))), nil
+}
+
+func (i *Issuer) key() (keyID string, private ed25519.PrivateKey) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.keyID, i.private
+}
+
+// Keys returns the present public key.
+func (i *Issuer) Keys() []auth.Key {
+	keyID, private := i.key()
+	return []auth.Key{{ID: keyID, Public: slices.Clone(private.Public().(ed25519.PublicKey))}}
+}
+
+// KeySet returns the present public key as a set in memory, which does not follow Rotate.
+func (i *Issuer) KeySet() (*auth.KeySet, error) {
+	return auth.NewKeySet(context.Background(), auth.KeySetOptions{Keys: i.Keys()})
+}
+
+// JWKS returns the present public key as a JWK Set (RFC 7517, RFC 8037).
+func (i *Issuer) JWKS() []byte {
+	type jwk struct {
+		KeyType   string `json:"kty"`
+		Curve     string `json:"crv"`
+		X         string `json:"x"`
+		Use       string `json:"use"`
+		Algorithm string `json:"alg"`
+		KeyID     string `json:"kid,omitempty"`
+	}
+	set := struct {
+		Keys []jwk `json:"keys"`
+	}{}
+	for _, key := range i.Keys() {
+		set.Keys = append(set.Keys, jwk{"OKP", "Ed25519", base64.RawURLEncoding.EncodeToString(key.Public), "sig", "EdDSA", key.ID})
+	}
+	data, _ := json.Marshal(set) // strings only: it cannot fail
+	return data
+}
+
+// Handler serves what [Issuer.JWKS] returns at that moment, to GET and HEAD, at any path.
+func (i *Issuer) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(i.JWKS()) // the client is gone: nobody is left to tell
+	})
+}

@@ -1,0 +1,85 @@
+package auth
+
+import (
+	"errors"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// foreignClaims are claims of other tokens that the same issuer signs with the same key:
+// an admission, or the payment of an auction that was won. Those travel in checkout URLs,
+// and an access token has none of these claims (RFC 8725, section 3.12: the rules for two
+// kinds of token exclude each other). Requiring a session would keep out the tokens that
+// we know, but not those of an issuer that notes the session in an admission as well.
+var foreignClaims = [...]string{
+	"distributionId", "distributionType", "experienceId", "sequenceId",
+	"queueId", "drawId", "auctionId", "timedReleaseId", "waitlistId",
+	"admissionId", "admittedAt",
+}
+
+// latestDate is the last second of the year 9999. A NumericDate beyond it is a mistake,
+// or an attempt to make something overflow.
+const latestDate = 253402300799
+
+// identityOf checks the claims of a token whose signature was verified, and says who it
+// speaks for.
+func (v *Verifier) identityOf(claims jwt.MapClaims, now time.Time) (Identity, error) {
+	for _, name := range foreignClaims {
+		if _, present := claims[name]; present {
+			return Identity{}, refused(ReasonTokenPurpose)
+		}
+	}
+
+	// A claim that is missing and one of another type are the same here.
+	consumerID, _ := claims["consumerId"].(string)
+	organizationID, _ := claims["organizationId"].(string)
+	sessionID, _ := claims["sessionId"].(string)
+	if consumerID == "" || organizationID == "" || sessionID == "" {
+		return Identity{}, refused(ReasonTokenClaims)
+	}
+
+	issued, hasIssued := date(claims, "iat")
+	expires, hasExpires := date(claims, "exp")
+	_, notBefore := claims["nbf"]
+	if _, ok := date(claims, "nbf"); !hasIssued || !hasExpires || notBefore && !ok {
+		return Identity{}, refused(ReasonTokenClaims)
+	}
+
+	// The moment is an option of the library's validator, hence one per token.
+	rules := append(v.rules[:len(v.rules):len(v.rules)], jwt.WithTimeFunc(func() time.Time { return now }))
+	if err := jwt.NewValidator(rules...).Validate(claims); err != nil {
+		return Identity{}, refused(validationReason(err))
+	}
+	if lifetime := expires - issued; lifetime <= 0 || lifetime > v.maxLifetime.Seconds() {
+		return Identity{}, refused(ReasonTokenLifetime)
+	}
+	return Identity{
+		OrganizationID: organizationID,
+		ConsumerID:     consumerID,
+		SessionID:      sessionID,
+		ExpiresAt:      time.Unix(int64(expires), 0).UTC(),
+	}, nil
+}
+
+// date returns a NumericDate (RFC 7519, section 2): seconds, fractions allowed.
+func date(claims jwt.MapClaims, name string) (seconds float64, ok bool) {
+	seconds, ok = claims[name].(float64)
+	return seconds, ok && seconds >= 0 && seconds <= latestDate
+}
+
+// validationReason is the reason of a refusal by the library's validator, which joins all
+// that it found. The first of these is reported.
+func validationReason(err error) Reason {
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return ReasonTokenExpired
+	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
+		return ReasonTokenNotYetValid
+	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
+		return ReasonTokenIssuer
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return ReasonTokenAudience
+	}
+	return ReasonTokenClaims
+}

@@ -1,0 +1,196 @@
+package httpserver_test
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// The seed's example comes back to the byte, re-indented.
+func TestGoldenDocument(t *testing.T) {
+	const token = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9..."
+	at := func(text string) time.Time {
+		moment, err := time.Parse(time.RFC3339, text)
+		must(t, err)
+		return moment
+	}
+	w := newWorld(t)
+	w.store.snapshots[consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_01HXYZ123456789"}] = consumer.Snapshot{
+		Consumer: consumer.Consumer{
+			OrganizationID: org, ID: "cons_01HXYZ123456789", Email: new("customer@example.com"), FullName: new("John Doe"),
+			CreatedAt: at("2024-11-15T10:00:00Z"), UpdatedAt: at("2024-11-15T10:00:00Z"),
+		},
+		Participations: []consumer.Participation{{
+			OrganizationID: org, ConsumerID: "cons_01HXYZ123456789",
+			Type: consumer.Queue, ID: "queue_01HXYZ123456789",
+			ExperienceID: "exp_01HXYZ123456789", SequenceID: "seq_01HXYZ123456789",
+			Status: consumer.StatusAdmitted, Position: new(int64(0)),
+			EnteredAt: at("2024-12-01T09:05:00Z"), AdmittedAt: new(at("2024-12-01T09:15:00Z")), AdmissionToken: new(token),
+			UpdatedAt: at("2024-12-01T09:15:00Z"),
+		}},
+	}
+	response := w.do("GET", prefix+"/me", "X-Publishable-Key", publishable, "Authorization", "Bearer "+w.token(org, "cons_01HXYZ123456789"))
+	got := jsontext.Value(body(t, response))
+	must(t, got.Indent(jsontext.WithIndent("  ")))
+	want, err := os.ReadFile("../examples/server/testdata/me.json")
+	must(t, err)
+	if diff := cmp.Diff(strings.TrimSpace(string(want)), string(got)); diff != "" {
+		t.Errorf("document (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnswerOfEachEndpoint(t *testing.T) {
+	w := newWorld(t)
+	me := w.me()
+	lookup := w.do("GET", prefix+"/cons_1", "Authorization", "Bearer "+secret)
+
+	t.Run("me", func(t *testing.T) {
+		want := `{"id":"cons_1","email":"marker@example.com","phone":null,"fullName":"Tom & <Jerry>","createdAt":"2024-12-01T08:30:00Z",` +
+			`"active":{"experiences":{"exp_1":{"sequences":{"seq_1":{"queue":{"queueId":"queue_1","sequenceId":"seq_1","status":"QUEUED","enteredAt":"2024-12-01T09:29:00Z"}}}}},` +
+			`"queues":{"queue_1":{"queueId":"queue_1","status":"QUEUED","position":7,"enteredAt":"2024-12-01T09:29:00Z"}},` +
+			`"draws":{},"auctions":{},"timedReleases":{},"admissions":{},` +
+			`"journeys":[{"experienceId":"exp_1","sequenceId":"seq_1","journeyStage":"routed","sequenceStage":"participating","participation":{"type":"queue","id":"queue_1","status":"QUEUED"}}]}}`
+		if diff := cmp.Diff(want, body(t, me)); diff != "" {
+			t.Errorf("body (-want +got):\n%s", diff)
+		}
+		checkPrivate(t, me, "Authorization, X-Publishable-Key")
+	})
+	t.Run("look-up", func(t *testing.T) {
+		want := `{"id":"cons_1","email":"marker@example.com","phone":null,"fullName":"Tom & <Jerry>","createdAt":"2024-12-01T08:30:00Z"}`
+		if diff := cmp.Diff(want, body(t, lookup)); diff != "" {
+			t.Errorf("body (-want +got):\n%s", diff)
+		}
+		checkPrivate(t, lookup, "Authorization")
+	})
+}
+
+func checkPrivate(t *testing.T, r *http.Response, vary string) {
+	t.Helper()
+	if r.StatusCode != 200 {
+		t.Errorf("status %d", r.StatusCode)
+	}
+	h := withoutRequestID(r.Header)
+	if etag := h.Get("ETag"); len(etag) < 3 || etag[0] != '"' || etag[len(etag)-1] != '"' {
+		t.Errorf("ETag %s is not a strong one", etag)
+	}
+	h.Del("ETag")
+	h.Del("Content-Length")
+	want := http.Header{
+		"Cache-Control":          {"private, no-cache"},
+		"Content-Type":           {"application/json; charset=utf-8"},
+		"Vary":                   {vary},
+		"X-Content-Type-Options": {"nosniff"},
+	}
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+}
+
+func TestConditionalRequests(t *testing.T) {
+	w := newWorld(t)
+	etag := w.me().Header.Get("ETag")
+	for name, test := range map[string]struct {
+		lines  []string
+		status int
+	}{
+		"the tag itself":                    {[]string{etag}, 304},
+		"the tag marked weak":               {[]string{"W/" + etag}, 304},
+		"one of a list":                     {[]string{`"x", ` + etag + `, "y"`}, 304},
+		"a list without spaces":             {[]string{`"x",` + etag}, 304},
+		"behind a tag with a comma":         {[]string{`"x,y", ` + etag}, 304},
+		"on a second line":                  {[]string{`"x"`, etag}, 304},
+		"any":                               {[]string{"*"}, 304},
+		"another tag":                       {[]string{`"x"`}, 200},
+		"the tag without quotes":            {[]string{strings.Trim(etag, `"`)}, 200},
+		"an empty field":                    {[]string{""}, 200},
+		"a lonely quote":                    {[]string{`"`}, 200},
+		"a part of the tag":                 {[]string{etag[:5] + `"`}, 200},
+		"nothing behind a malformed one":    {[]string{"x " + etag}, 200},
+		"a malformed line and then the tag": {[]string{"x", etag}, 304},
+		"commas only":                       {[]string{",,,"}, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var headers []string
+			for _, line := range test.lines {
+				headers = append(headers, "If-None-Match", line)
+			}
+			response := w.me(headers...)
+			if response.StatusCode != test.status {
+				t.Fatalf("status %d, want %d", response.StatusCode, test.status)
+			}
+			if response.Header.Get("ETag") != etag {
+				t.Error("the tag changed without a change of the document")
+			}
+			if test.status == 304 {
+				want := http.Header{
+					"Cache-Control": {"private, no-cache"}, "Etag": {etag},
+					"Vary": {"Authorization, X-Publishable-Key"}, "X-Content-Type-Options": {"nosniff"},
+				}
+				if diff := cmp.Diff(want, withoutRequestID(response.Header)); diff != "" || body(t, response) != "" {
+					t.Errorf("304 (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+	t.Run("the tag changes with the document", func(t *testing.T) {
+		key := consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_1"}
+		changed := w.store.snapshots[key]
+		changed.Participations = nil
+		w.store.snapshots[key] = changed
+		if response := w.me("If-None-Match", etag); response.StatusCode != 200 || response.Header.Get("ETag") == etag {
+			t.Errorf("status %d, the same tag: %t", response.StatusCode, response.Header.Get("ETag") == etag)
+		}
+	})
+	t.Run("the look-up too", func(t *testing.T) {
+		etag := w.do("GET", prefix+"/cons_1", "Authorization", "Bearer "+secret).Header.Get("ETag")
+		response := w.do("HEAD", prefix+"/cons_1", "Authorization", "Bearer "+secret, "If-None-Match", etag)
+		if response.StatusCode != 304 {
+			t.Errorf("status %d", response.StatusCode)
+		}
+	})
+}
+
+func TestRequestID(t *testing.T) {
+	w := newWorld(t)
+	longest := strings.Repeat("a", 64)
+	for name, test := range map[string]struct {
+		given []string
+		kept  bool
+	}{
+		"a sane one is kept":                {[]string{"Abc-1_2.3"}, true},
+		"64 characters are kept":            {[]string{longest}, true},
+		"65 characters are not":             {[]string{longest + "a"}, false},
+		"none gets a new one":               {nil, false},
+		"an empty one gets a new one":       {[]string{""}, false},
+		"another character gets a new one":  {[]string{"a b"}, false},
+		"a letter beyond ASCII gets a new":  {[]string{"é"}, false},
+		"sent twice, neither is to believe": {[]string{"a", "b"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var headers []string
+			for _, id := range test.given {
+				headers = append(headers, "X-Request-Id", id)
+			}
+			for _, response := range []*http.Response{w.me(headers...), w.do("GET", "/nowhere", headers...), w.do("OPTIONS", prefix+"/me", headers...)} {
+				id := response.Header.Values("X-Request-Id")
+				if len(id) != 1 || len(id[0]) < 1 || len(id[0]) > 64 {
+					t.Fatalf("ids %q", id)
+				}
+				if kept := len(test.given) > 0 && id[0] == test.given[0]; kept != test.kept {
+					t.Errorf("given %q, answered %q", test.given, id[0])
+				}
+			}
+		})
+	}
+	first, second := w.me(), w.me()
+	if first.Header.Get("X-Request-Id") == second.Header.Get("X-Request-Id") {
+		t.Error("two requests have the same new id")
+	}
+}

@@ -1,0 +1,93 @@
+package httpserver
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/jub0bs/cors"
+
+	"github.com/rejoinhq/rejoin/auth"
+)
+
+// crossOrigin lets browsers of other origins call the endpoint of the consumer (the
+// Fetch standard's CORS protocol). Its zero value lets none.
+type crossOrigin struct {
+	middleware *cors.Middleware
+}
+
+// preflightMaxAge is how long a browser may remember what it was allowed, in seconds.
+const preflightMaxAge = 600
+
+func newCrossOrigin(origins []string) (*crossOrigin, error) {
+	if len(origins) == 0 {
+		return &crossOrigin{}, nil
+	}
+	if slices.Contains(origins, "*") {
+		origins = []string{"*"} // which the library wants to stand alone
+	}
+	middleware, err := cors.NewMiddleware(cors.Config{
+		Origins:         origins,
+		Methods:         []string{http.MethodGet, http.MethodHead},
+		RequestHeaders:  []string{auth.HeaderAuthorization, auth.HeaderPublishableKey, "If-None-Match"},
+		ResponseHeaders: []string{"ETag", "Retry-After", headerRequestID},
+		MaxAgeInSeconds: preflightMaxAge,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &crossOrigin{middleware}, nil
+}
+
+// wrap adds CORS headers to the answers of next, and answers preflight requests.
+func (c *crossOrigin) wrap(next http.Handler) http.Handler {
+	if c.middleware == nil {
+		return next
+	}
+	shared := c.middleware.Wrap(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isPreflight(r) {
+			shared.ServeHTTP(w, r)
+			return
+		}
+		// The status is ours, so that every OPTIONS request has the same answer: the
+		// headers tell a browser what it may do, and those of a refused origin are
+		// missing.
+		shared.ServeHTTP(withoutStatus{w}, withSortedRequestHeaders(r))
+		header := w.Header()
+		header.Add("Vary", "Origin, Access-Control-Request-Method, "+requestHeaders)
+		if header.Get("Access-Control-Allow-Origin") != "" {
+			header.Set("Access-Control-Allow-Methods", "GET, HEAD")
+		}
+		answerOptions(w)
+	})
+}
+
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions &&
+		len(r.Header["Origin"]) > 0 && len(r.Header["Access-Control-Request-Method"]) > 0
+}
+
+const requestHeaders = "Access-Control-Request-Headers"
+
+// withSortedRequestHeaders brings the list of headers into the form in which browsers
+// send it, and the only one that the library accepts: lower case, sorted, no spaces.
+// Other clients and proxies are less strict.
+func withSortedRequestHeaders(r *http.Request) *http.Request {
+	lines := r.Header.Values(requestHeaders)
+	if len(lines) == 0 {
+		return r
+	}
+	names := strings.FieldsFunc(strings.ToLower(strings.Join(lines, ",")), func(c rune) bool {
+		return c == ',' || c == ' ' || c == '\t'
+	})
+	slices.Sort(names)
+	r = r.Clone(r.Context())
+	r.Header.Set(requestHeaders, strings.Join(slices.Compact(names), ","))
+	return r
+}
+
+// withoutStatus passes everything on but the status.
+type withoutStatus struct{ http.ResponseWriter }
+
+func (withoutStatus) WriteHeader(int) {}

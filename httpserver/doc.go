@@ -1,0 +1,12 @@
+// Package httpserver answers the two endpoints of the consumer identity API with
+// plain http.Handlers: the consumer's own document, GET {prefix}/me, and the
+// look-up by a server, GET {prefix}/{id}.
+//
+// [New] validates its options once. The handlers of an [API] are then mounted on
+// any mux under any prefix, both together ([API.Handler]) or each alone ([API.Me],
+// [API.Consumer]). The mux, TLS, timeouts and access logs stay the caller's.
+//
+// A request walks in one direction: the authenticator says who is calling, the
+// store gives one snapshot, package journey derives the document at one moment,
+// and the answer is written in one piece.
+package httpserver

@@ -1,0 +1,180 @@
+package httpserver_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/rejoinhq/rejoin/auth"
+	"github.com/rejoinhq/rejoin/auth/authtest"
+	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/httpserver"
+)
+
+const (
+	prefix = "/api/v1/consumers"
+
+	org      = "org_a"
+	otherOrg = "org_b"
+
+	publishable      = "pk_test_organization_a_0000"
+	otherPublishable = "pk_test_organization_b_0000"
+	secret           = "sk_test_organization_a_0000"
+	otherSecret      = "sk_test_organization_b_0000"
+)
+
+var now = time.Date(2024, 12, 1, 9, 30, 0, 0, time.UTC)
+
+// fakeStore holds snapshots, or fails.
+type fakeStore struct {
+	snapshots map[consumer.ConsumerKey]consumer.Snapshot
+	err       error
+	// hangs makes every read last until its context ends.
+	hangs bool
+	// panics with its value.
+	panics any
+	// asked counts the reads.
+	asked int
+}
+
+func (s *fakeStore) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
+	s.asked++
+	if s.panics != nil {
+		panic(s.panics)
+	}
+	if s.hangs {
+		<-ctx.Done()
+		return consumer.Snapshot{}, ctx.Err()
+	}
+	if s.err != nil {
+		return consumer.Snapshot{}, s.err
+	}
+	snapshot, found := s.snapshots[consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: consumerID}]
+	if !found {
+		return consumer.Snapshot{}, consumer.ErrNotFound
+	}
+	return snapshot, nil
+}
+
+func (s *fakeStore) Consumer(ctx context.Context, organizationID, consumerID string) (consumer.Consumer, error) {
+	snapshot, err := s.Snapshot(ctx, organizationID, consumerID)
+	return snapshot.Consumer, err
+}
+
+// world is an API with everything around it.
+type world struct {
+	t      *testing.T
+	store  *fakeStore
+	issuer *authtest.Issuer
+	log    *bytes.Buffer
+	api    *httpserver.API
+	http.Handler
+}
+
+// newWorld has two organizations: the first with a queued consumer, the second with
+// one who has the same id as a consumer that the first has not.
+func newWorld(t *testing.T, change ...func(*httpserver.Options)) *world {
+	t.Helper()
+	w := &world{t: t, log: &bytes.Buffer{}, store: &fakeStore{snapshots: map[consumer.ConsumerKey]consumer.Snapshot{
+		{OrganizationID: org, ConsumerID: "cons_1"}: {
+			Consumer: consumer.Consumer{
+				OrganizationID: org, ID: "cons_1", Email: new("marker@example.com"), FullName: new("Tom & <Jerry>"),
+				CreatedAt: now.Add(-time.Hour), UpdatedAt: now,
+			},
+			Participations: []consumer.Participation{{
+				OrganizationID: org, ConsumerID: "cons_1", Type: consumer.Queue, ID: "queue_1",
+				ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued,
+				EnteredAt: now.Add(-time.Minute), Position: new(int64(7)), UpdatedAt: now,
+			}},
+		},
+		{OrganizationID: otherOrg, ConsumerID: "cons_other"}: {
+			Consumer: consumer.Consumer{OrganizationID: otherOrg, ID: "cons_other", CreatedAt: now, UpdatedAt: now},
+		},
+	}}}
+	clock := func() time.Time { return now }
+	var err error
+	w.issuer, err = authtest.NewIssuer(authtest.IssuerOptions{Now: clock})
+	must(t, err)
+	keySet, err := w.issuer.KeySet()
+	must(t, err)
+	t.Cleanup(func() { must(t, keySet.Close()) })
+	verifier, err := auth.NewVerifier(auth.VerifierOptions{Keys: keySet, Now: clock})
+	must(t, err)
+	keys, err := auth.NewStaticKeys([]auth.StaticKey{
+		{OrganizationID: org, Key: publishable}, {OrganizationID: org, Key: secret},
+		{OrganizationID: otherOrg, Key: otherPublishable}, {OrganizationID: otherOrg, Key: otherSecret},
+	})
+	must(t, err)
+	authenticator, err := auth.New(auth.Options{Tokens: verifier, Keys: keys, Now: clock})
+	must(t, err)
+
+	options := httpserver.Options{
+		Store: w.store, Auth: authenticator, Now: clock,
+		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	w.api, err = httpserver.New(options)
+	must(t, err)
+	w.Handler = w.api.Handler(prefix)
+	return w
+}
+
+func (w *world) token(organizationID, consumerID string) string {
+	w.t.Helper()
+	token, err := w.issuer.Token(authtest.Claims{OrganizationID: organizationID, ConsumerID: consumerID})
+	must(w.t, err)
+	return token
+}
+
+// do sends a request with headers given as name, value, name, value.
+func (w *world) do(method, target string, headers ...string) *http.Response {
+	w.t.Helper()
+	return do(w.Handler, method, target, headers...)
+}
+
+// me asks for the document of the first organization's consumer.
+func (w *world) me(headers ...string) *http.Response {
+	w.t.Helper()
+	return w.do(http.MethodGet, prefix+"/me", append([]string{
+		"X-Publishable-Key", publishable, "Authorization", "Bearer " + w.token(org, "cons_1"),
+	}, headers...)...)
+}
+
+func do(h http.Handler, method, target string, headers ...string) *http.Response {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, r)
+	return recorder.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	text, err := io.ReadAll(r.Body)
+	must(t, err)
+	return string(text)
+}
+
+// withoutRequestID is a response's header without the part that differs each time.
+func withoutRequestID(h http.Header) http.Header {
+	h = maps.Clone(h)
+	h.Del("X-Request-Id")
+	return h
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

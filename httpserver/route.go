@@ -1,0 +1,97 @@
+package httpserver
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Handler answers everything under a prefix, such as "/api/v1/consumers": the
+// consumer's own document at {prefix}/me, the look-up at {prefix}/{id}, and 404 for
+// any other path, the prefix itself included. It can be a server's only handler.
+//
+// On an [http.ServeMux] mount it twice, because for the pattern with the trailing
+// slash alone the mux would answer the bare prefix with a redirect:
+//
+//	mux.Handle("/api/v1/consumers", h)
+//	mux.Handle("/api/v1/consumers/", h)
+//
+// Under http.StripPrefix, give the prefix that is left.
+func (a *API) Handler(prefix string) http.Handler {
+	prefix = "/" + strings.Trim(prefix, "/")
+	if prefix == "/" {
+		prefix = ""
+	}
+	me, byID := a.cors.wrap(a.endpoint(a.serveMe)), a.endpoint(a.serveConsumer)
+	return a.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		segment, ok := segmentBelow(prefix, r.URL)
+		switch {
+		case !ok:
+			a.fail(w, r, errNoRoute)
+		case segment == "me":
+			me.ServeHTTP(w, r)
+		default:
+			r.SetPathValue(pathID, segment)
+			byID.ServeHTTP(w, r)
+		}
+	}))
+}
+
+// Me answers with the consumer's own document, on whatever path it is mounted.
+// Mount it without a method in the pattern: it answers other methods itself, and
+// the preflight requests of browsers.
+func (a *API) Me() http.Handler {
+	return a.outermost(a.cors.wrap(a.endpoint(a.serveMe)))
+}
+
+// Consumer answers the look-up of the consumer whose id is the request's path value
+// "id", on a pattern such as "/consumers/{id}". Mount it without a method in the
+// pattern: it answers other methods itself.
+func (a *API) Consumer() http.Handler {
+	return a.outermost(a.endpoint(a.serveConsumer))
+}
+
+const pathID = "id"
+
+// allowedMethods is what every endpoint allows.
+const allowedMethods = "GET, HEAD, OPTIONS"
+
+// endpoint answers GET and HEAD with serve, and other methods before credentials are
+// looked at.
+func (a *API) endpoint(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			if err := serve(w, r); err != nil {
+				a.fail(w, r, err)
+			}
+		case http.MethodOptions:
+			answerOptions(w)
+		default:
+			w.Header().Set("Allow", allowedMethods)
+			a.fail(w, r, errMethod)
+		}
+	})
+}
+
+func answerOptions(w http.ResponseWriter) {
+	w.Header().Set("Allow", allowedMethods)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// segmentBelow returns the one path segment that stands below the prefix, decoded.
+// An encoded slash in it is part of it, and "." and ".." are segments like others:
+// nothing is cleaned and nothing redirected.
+func segmentBelow(prefix string, u *url.URL) (segment string, ok bool) {
+	path := u.EscapedPath()
+	last := strings.LastIndexByte(path, '/')
+	if last < 0 || strings.Contains(strings.ToLower(path[:last]), "%2f") {
+		return "", false
+	}
+	parent, err := url.PathUnescape(path[:last])
+	if err != nil || parent != prefix {
+		return "", false
+	}
+	segment, err = url.PathUnescape(path[last+1:])
+	return segment, err == nil && segment != ""
+}

@@ -42,6 +42,8 @@ type Options struct {
 	// "https://*.example.com", or "*" for any. None by default. The look-up by
 	// servers never allows a browser.
 	CORSOrigins []string
+	// RateLimit bounds how often callers may ask. Default: no limit.
+	RateLimit RateLimit
 	// Timeout bounds what a request waits for the authenticator and the store. One
 	// that takes longer is answered with 503. Default: [DefaultTimeout].
 	Timeout time.Duration
@@ -59,6 +61,7 @@ type API struct {
 	store   consumer.Reader
 	auth    Authenticator
 	cors    *crossOrigin
+	limiter *limiter // nil without a limit
 	timeout time.Duration
 	now     func() time.Time
 	logger  *slog.Logger
@@ -78,7 +81,13 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpserver: Options.CORSOrigins: %w", err)
 	}
+	if err := o.RateLimit.validate(); err != nil {
+		return nil, fmt.Errorf("httpserver: Options.RateLimit: %w", err)
+	}
 	a := &API{store: o.Store, auth: o.Auth, cors: cors, timeout: o.Timeout, now: o.Now, logger: o.Logger}
+	if o.RateLimit.PerConsumer > 0 || o.RateLimit.PerKey > 0 {
+		a.limiter = newLimiter(o.RateLimit)
+	}
 	if a.timeout == 0 {
 		a.timeout = DefaultTimeout
 	}

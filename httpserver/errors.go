@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -29,6 +30,8 @@ var (
 	errAuthenticationRequired = &publicError{http.StatusUnauthorized, "Authentication required"}
 	errSecretKeyRequired      = &publicError{http.StatusUnauthorized, "Secret key required"}
 	errConsumerNotFound       = &publicError{http.StatusNotFound, "Consumer not found"}
+	errTooMany                = &publicError{http.StatusTooManyRequests, "Rate limit exceeded"}
+	errBody                   = &publicError{http.StatusBadRequest, "Bad request"}
 	errUnavailable            = &publicError{http.StatusServiceUnavailable, "Service unavailable"}
 	errInternal               = &publicError{http.StatusInternalServerError, "Internal server error"}
 )
@@ -68,6 +71,8 @@ func public(err error) *publicError {
 type errorBody struct {
 	Error   string `json:"error"`
 	Message string `json:"message,omitzero"`
+	// RetryAfter is in seconds, with 429 only.
+	RetryAfter int `json:"retryAfter,omitzero"`
 }
 
 // fail answers with an error.
@@ -88,6 +93,19 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		header.Set("WWW-Authenticate", challenge)
 	case http.StatusServiceUnavailable:
 		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+	case http.StatusTooManyRequests:
+		var limited rateLimited
+		errors.As(err, &limited)
+		body.RetryAfter = limited.retryAfter
+		header.Set("Retry-After", strconv.Itoa(limited.retryAfter))
+	case http.StatusBadRequest:
+		body.Message = "A " + r.Method + " request has no body here."
+		// Otherwise net/http would wait for the body before it lets the answer go, and then
+		// reuse a connection on which the two sides may disagree where the next request
+		// begins (RFC 9112, section 11.2). The deadline, long past, ends the wait for a
+		// body that never comes; a writer that has none has no connection either.
+		header.Set("Connection", "close")
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 	}
 	a.log(r, header, answer, err)
 	writeError(w, answer.status, body)

@@ -221,6 +221,8 @@ func TestOptionsAreValidated(t *testing.T) {
 		"no store":              {httpserver.Options{Auth: who}, "Store"},
 		"no authenticator":      {httpserver.Options{Store: store}, "Auth"},
 		"a negative timeout":    {httpserver.Options{Store: store, Auth: who, Timeout: -1}, "Timeout"},
+		"a negative rate":       {httpserver.Options{Store: store, Auth: who, RateLimit: httpserver.RateLimit{PerKey: -1}}, "RateLimit"},
+		"half a second's rate":  {httpserver.Options{Store: store, Auth: who, RateLimit: httpserver.RateLimit{Window: time.Second / 2}}, "RateLimit"},
 		"an origin with a path": {httpserver.Options{Store: store, Auth: who, CORSOrigins: []string{"https://a.example/x"}}, "CORSOrigins"},
 		"the null origin":       {httpserver.Options{Store: store, Auth: who, CORSOrigins: []string{"null"}}, "CORSOrigins"},
 	} {

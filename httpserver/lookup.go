@@ -35,6 +35,9 @@ func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unauthenticated{errSecretKeyRequired, err}
 	}
+	if err := a.admitServer(w, r); err != nil {
+		return err
+	}
 	id := r.PathValue(pathID)
 	if !consumer.ValidID(id) {
 		return consumer.ErrNotFound

@@ -26,6 +26,9 @@ func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unauthenticated{errAuthenticationRequired, err}
 	}
+	if err := a.admitConsumer(w, r, identity, now); err != nil {
+		return err
+	}
 	if !consumer.ValidID(identity.ConsumerID) {
 		return consumer.ErrNotFound
 	}

@@ -56,13 +56,17 @@ const pathID = "id"
 // allowedMethods is what every endpoint allows.
 const allowedMethods = "GET, HEAD, OPTIONS"
 
-// endpoint answers GET and HEAD with serve, and other methods before credentials are
-// looked at.
+// endpoint answers GET and HEAD with serve, and other methods, and requests with a
+// body, before credentials are looked at.
 func (a *API) endpoint(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
 		case http.MethodGet, http.MethodHead:
-			if err := serve(w, r); err != nil {
+			err := error(errBody)
+			if r.ContentLength == 0 { // -1 when it is not known
+				err = serve(w, r)
+			}
+			if err != nil {
 				a.fail(w, r, err)
 			}
 		case http.MethodOptions:

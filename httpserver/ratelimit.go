@@ -1,0 +1,133 @@
+package httpserver
+
+import (
+	"crypto/sha256"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/rejoinhq/rejoin/auth"
+)
+
+// RateLimit bounds how often a caller may ask, in fixed windows of the clock: all
+// callers' counts begin anew at the same moments. It is kept in memory, so that each
+// replica counts for itself.
+//
+// Only callers who have proven who they are count, so that a stranger can neither use
+// up somebody's allowance nor fill the memory. Every answer to them carries
+// X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset (the end of the
+// window, in seconds since 1970) of the limit that is closest to its end; who is over
+// it gets 429 with Retry-After in seconds.
+type RateLimit struct {
+	// PerConsumer is how many requests a consumer may make in a window, over all
+	// its sessions and devices. Zero: no limit.
+	PerConsumer int
+	// PerKey is how many requests may be made with one API key in a window: with a
+	// publishable key by all the consumers together, with a secret key by all the
+	// servers. Zero: no limit.
+	PerKey int
+	// Window is the length of a window, in whole seconds. Default: one minute.
+	Window time.Duration
+}
+
+func (l RateLimit) validate() error {
+	switch {
+	case l.PerConsumer < 0:
+		return errors.New("PerConsumer is negative")
+	case l.PerKey < 0:
+		return errors.New("PerKey is negative")
+	case l.Window < 0, l.Window%time.Second != 0:
+		return errors.New("Window must be whole seconds")
+	}
+	return nil
+}
+
+// limiter counts what callers ask in the present window.
+type limiter struct {
+	RateLimit
+
+	mu     sync.Mutex
+	window time.Time
+	counts map[[sha256.Size]byte]int
+}
+
+func newLimiter(l RateLimit) *limiter {
+	if l.Window == 0 {
+		l.Window = time.Minute
+	}
+	return &limiter{RateLimit: l}
+}
+
+// quota is what is left to a caller.
+type quota struct {
+	limit, remaining int
+	reset            time.Time
+}
+
+// rateLimited is the error of a caller who asked too often.
+type rateLimited struct{ retryAfter int }
+
+func (rateLimited) Error() string { return errTooMany.text }
+
+func (rateLimited) Unwrap() error { return errTooMany }
+
+// admit counts a request, shows what is left in the answer's header, and returns a
+// rateLimited error when nothing was.
+func (a *API) admit(w http.ResponseWriter, key, consumer string, now time.Time) error {
+	if a.limiter == nil {
+		return nil
+	}
+	left, limited := a.limiter.take(key, consumer, now)
+	if !limited {
+		return nil
+	}
+	header := w.Header()
+	header.Set("X-RateLimit-Limit", strconv.Itoa(left.limit))
+	header.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, left.remaining)))
+	header.Set("X-RateLimit-Reset", strconv.FormatInt(left.reset.Unix(), 10))
+	if left.remaining < 0 {
+		return rateLimited{int(math.Ceil(left.reset.Sub(now).Seconds()))}
+	}
+	return nil
+}
+
+// take counts a request against every limit that applies, and returns the one that is
+// closest to its end, with less than nothing remaining when it was over already.
+func (l *limiter) take(key, consumer string, now time.Time) (closest quota, limited bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if window := now.Truncate(l.Window); !window.Equal(l.window) {
+		// The old counts go with their map, so memory is bounded by the callers of one
+		// window.
+		l.window, l.counts = window, make(map[[sha256.Size]byte]int)
+	}
+	for _, caller := range []struct {
+		kind, name string
+		limit      int
+	}{{"key", key, l.PerKey}, {"consumer", consumer, l.PerConsumer}} {
+		if caller.limit == 0 || caller.name == "" {
+			continue
+		}
+		id := sha256.Sum256([]byte(caller.kind + "\x00" + caller.name)) // no credential stays in memory
+		l.counts[id] = min(l.counts[id]+1, caller.limit+1)
+		remaining := caller.limit - l.counts[id]
+		if !limited || remaining < closest.remaining {
+			closest = quota{caller.limit, remaining, l.window.Add(l.Window)}
+		}
+		limited = true
+	}
+	return closest, limited
+}
+
+// admitConsumer counts a consumer's request.
+func (a *API) admitConsumer(w http.ResponseWriter, r *http.Request, identity auth.Identity, now time.Time) error {
+	return a.admit(w, r.Header.Get(auth.HeaderPublishableKey), identity.OrganizationID+"\x00"+identity.ConsumerID, now)
+}
+
+// admitServer counts a server's request.
+func (a *API) admitServer(w http.ResponseWriter, r *http.Request) error {
+	return a.admit(w, r.Header.Get(auth.HeaderAuthorization), "", a.now())
+}

@@ -45,7 +45,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Authenticator decides who is calling. It is safe for concurrent use.
+// Authenticator decides who is calling. It is safe for concurrent use. The zero value lets
+// nobody in: it fails, with errors that are no refusals.
 type Authenticator struct {
 	tokens TokenVerifier
 	keys   KeyFinder
@@ -68,8 +69,8 @@ func New(options Options) (*Authenticator, error) {
 // once and well-formed; the publishable key is known; the token is valid; the token is
 // of the key's organization. The result is never a half-filled Identity.
 func (a *Authenticator) AuthenticateConsumer(r *http.Request) (Identity, error) {
-	if a.tokens == nil {
-		return Identity{}, errors.New("auth: Options.Tokens is missing: no consumer can be authenticated")
+	if a.tokens == nil || a.keys == nil {
+		return Identity{}, errors.New("auth: Options.Tokens or Options.Keys is missing: no consumer can be authenticated")
 	}
 	key, err := publishableKey(r.Header)
 	if err != nil {
@@ -99,6 +100,9 @@ func (a *Authenticator) AuthenticateConsumer(r *http.Request) (Identity, error) 
 // AuthenticateServer says which organization the request speaks for, by its secret key.
 // A consumer's token or a publishable key in its place fails like an unknown key.
 func (a *Authenticator) AuthenticateServer(r *http.Request) (organizationID string, err error) {
+	if a.keys == nil {
+		return "", errors.New("auth: Options.Keys is missing: no server can be authenticated")
+	}
 	key, err := bearer(r.Header)
 	if err != nil {
 		return "", err

@@ -90,6 +90,9 @@ func NewKeyCache(options KeyCacheOptions) (*KeyCache, error) {
 // the callers, from the one for whom the finder was asked. An answer from their future is
 // not used.
 func (c *KeyCache) OrganizationByKey(ctx context.Context, digest [sha256.Size]byte, now time.Time) (string, error) {
+	if c.finder == nil {
+		return "", errors.New("auth: a KeyCache that was not made by NewKeyCache")
+	}
 	for {
 		c.mu.Lock()
 		if answer, ok := c.cached(digest, now); ok {

@@ -57,7 +57,8 @@ type KeySetOptions struct {
 }
 
 // KeySet is the set of public keys that sign access tokens, kept up to date. It is safe for
-// concurrent use. Close it when it is no longer needed.
+// concurrent use. Close it when it is no longer needed. The zero value is of no use, and
+// [NewVerifier] refuses it.
 //
 // The set is read again every RefreshInterval, and at once when a token may be signed by a
 // key that is not in it yet; see [Verifier.Verify]. What an issuer answers replaces the set
@@ -177,13 +178,14 @@ func (s *KeySet) setStatic(keys []Key) error {
 // keys that the set has then keep working, but are never refreshed. It always returns nil,
 // and may be called again.
 func (s *KeySet) Close() error {
+	if s.source == nil {
+		return nil
+	}
 	s.mu.Lock() // so that no forced refresh begins between the stop and the wait
 	s.stop()
 	s.mu.Unlock()
 	s.running.Wait()
-	if s.source != nil {
-		s.source.close()
-	}
+	s.source.close()
 	return nil
 }
 
@@ -200,7 +202,10 @@ func (s *KeySet) Refresh(ctx context.Context) error {
 // FetchedAt lies further back than a few RefreshIntervals cannot follow a rotation of keys,
 // and a program may call itself unready then. For a set of Keys it is the present moment.
 func (s *KeySet) FetchedAt() time.Time {
-	if s.source == nil {
+	switch {
+	case s.now == nil: // the zero value, which has no keys
+		return time.Time{}
+	case s.source == nil:
 		return s.now()
 	}
 	return *s.fetchedAt.Load()

@@ -38,7 +38,7 @@ type VerifierOptions struct {
 
 // Verifier verifies consumer access tokens: JWTs signed with EdDSA over Ed25519 (RFC
 // 8037) that name a consumer, an organization and a session. It is safe for concurrent
-// use, and implements [TokenVerifier].
+// use, and implements [TokenVerifier]. The zero value refuses every token.
 type Verifier struct {
 	keys        *KeySet
 	parser      *jwt.Parser
@@ -52,8 +52,8 @@ type Verifier struct {
 // negative.
 func NewVerifier(options VerifierOptions) (*Verifier, error) {
 	switch {
-	case options.Keys == nil:
-		return nil, errors.New("auth: VerifierOptions.Keys is missing")
+	case options.Keys == nil || options.Keys.current.Load() == nil:
+		return nil, errors.New("auth: VerifierOptions.Keys is missing, or was not made by NewKeySet")
 	case options.MaxLifetime < 0:
 		return nil, errors.New("auth: VerifierOptions.MaxLifetime is negative")
 	case options.MaxTokenSize < 0:

@@ -162,6 +162,7 @@ func TestVerifierRefuses(t *testing.T) {
 		{"kid for a key without kid", kidless.token(headerOf("0"), payload(nil)), auth.ReasonTokenKeyUnknown},
 		{"kid empty for a key without kid", kidless.token(headerOf(""), payload(nil)), auth.ReasonTokenHeader},
 		{"kid of the storage for a key without kid", kidless.token(headerOf("\x000"), payload(nil)), auth.ReasonTokenHeader},
+		{"kid not ASCII", head(`"kid":"clé"`), auth.ReasonTokenHeader},
 		{"kid of 2 KB", head(`"kid":"` + strings.Repeat("k", 2048) + `"`), auth.ReasonTokenHeader},
 
 		{"kid unknown", issuer.token(headerOf("unknown"), payload(nil)), auth.ReasonTokenKeyUnknown},

@@ -1,0 +1,41 @@
+package auth_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/rejoinhq/rejoin/auth"
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// What was not made by its constructor lets nobody in, and does not panic.
+func TestZeroValues(t *testing.T) {
+	var authenticator auth.Authenticator
+	r := request(one(publishable), one("Bearer "+secret))
+	if _, err := authenticator.AuthenticateConsumer(r); err == nil || errors.Is(err, auth.ErrUnauthenticated) {
+		t.Errorf("Authenticator: %v", err)
+	}
+	if _, err := authenticator.AuthenticateServer(r); err == nil || errors.Is(err, auth.ErrUnauthenticated) {
+		t.Errorf("Authenticator: %v", err)
+	}
+
+	var verifier auth.Verifier
+	for _, token := range []string{"", newSigner("issuer").token(plainHeader, payload(nil))} {
+		if _, err := verifier.Verify(t.Context(), token); !errors.Is(err, auth.ErrUnauthenticated) {
+			t.Errorf("Verifier: %v", err)
+		}
+	}
+
+	var set auth.KeySet
+	if _, err := auth.NewVerifier(auth.VerifierOptions{Keys: &set}); err == nil {
+		t.Error("a Verifier over no keys")
+	}
+	if err := errors.Join(set.Refresh(t.Context()), set.Close()); err != nil || !set.FetchedAt().IsZero() {
+		t.Errorf("KeySet: %v", err)
+	}
+
+	var cache auth.KeyCache
+	if _, err := cache.OrganizationByKey(t.Context(), auth.Digest(secret), noon); err == nil || errors.Is(err, consumer.ErrNotFound) {
+		t.Errorf("KeyCache: %v", err)
+	}
+}

@@ -12,7 +12,7 @@ type APIKey struct {
 	// Kind is [PublishableKey] or [SecretKey].
 	Kind string `json:"kind" validate:"oneof=publishable secret"`
 	// Digest is the SHA-256 of the whole key, prefix included.
-	Digest    [32]byte  `json:"-"`
+	Digest    [32]byte  `json:"-" validate:"digest"`
 	CreatedAt time.Time `json:"createdAt" validate:"moment"`
 	// ExpiresAt is the first moment at which the key is no longer valid.
 	ExpiresAt *time.Time `json:"expiresAt,omitzero" validate:"omitnil,moment"`

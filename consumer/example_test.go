@@ -1,6 +1,7 @@
 package consumer_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -90,4 +91,43 @@ func ExampleBatch_Prepare() {
 	// Output:
 	// 2024-11-15T10:00:00.000001Z <nil>
 	// admissions[0].distributionType must be one of queue, draw, auction, timed_release
+}
+
+// Everything that is stored about a person is one JSON document.
+func ExampleExport() {
+	entered := time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
+	export := consumer.Export{ // as Exporter.Export returns it
+		Consumer: &consumer.Consumer{ID: "cons_1", Email: new("ada@example.com"), CreatedAt: entered, UpdatedAt: entered},
+		Participations: []consumer.Participation{{
+			Type: consumer.Auction, ID: "auction_1", ExperienceID: "exp_1", SequenceID: "seq_1",
+			Status: consumer.StatusLost, EnteredAt: entered, UpdatedAt: entered,
+			LastBidAmount: new(consumer.Amount("250.00")), BidCount: new(int64(3)),
+		}},
+		Admissions: []consumer.Admission{},
+	}
+	document, err := json.MarshalIndent(export, "", "  ")
+	fmt.Println(string(document), err)
+	// Output:
+	// {
+	//   "consumer": {
+	//     "id": "cons_1",
+	//     "email": "ada@example.com",
+	//     "createdAt": "2026-01-02T03:04:05Z",
+	//     "updatedAt": "2026-01-02T03:04:05Z"
+	//   },
+	//   "participations": [
+	//     {
+	//       "type": "auction",
+	//       "id": "auction_1",
+	//       "experienceId": "exp_1",
+	//       "sequenceId": "seq_1",
+	//       "status": "LOST",
+	//       "enteredAt": "2026-01-02T03:04:05Z",
+	//       "updatedAt": "2026-01-02T03:04:05Z",
+	//       "lastBidAmount": "250.00",
+	//       "bidCount": 3
+	//     }
+	//   ],
+	//   "admissions": []
+	// } <nil>
 }

@@ -59,7 +59,7 @@ func validAdmission(edits ...func(*consumer.Admission)) consumer.Admission {
 }
 
 func validKey(edits ...func(*consumer.APIKey)) consumer.APIKey {
-	k := consumer.APIKey{OrganizationID: "org_1", Kind: "secret", CreatedAt: noon}
+	k := consumer.APIKey{OrganizationID: "org_1", Kind: "secret", Digest: [32]byte{1}, CreatedAt: noon}
 	for _, edit := range edits {
 		edit(&k)
 	}

@@ -14,9 +14,14 @@ import (
 // that runs against any Store.
 type Store interface {
 	Reader
+	ProfilesReader
+	Exporter
 	Writer
+	Merger
 	Eraser
+	Purger
 	KeyReader
+	KeyManager
 }
 
 // Reader is what answering a request needs.
@@ -95,4 +100,82 @@ type KeyReader interface {
 	// digest belongs to, or [ErrNotFound] when there is no such key or it is not
 	// valid at the moment now.
 	OrganizationByKey(ctx context.Context, digest [32]byte, now time.Time) (organizationID string, err error)
+}
+
+// ProfilesReader looks several consumers up at once.
+type ProfilesReader interface {
+	// Consumers returns the profiles that the organization has among any number of
+	// ids, by id, in one round trip. An id for which [ProfileReader.Consumer] returns
+	// [ErrNotFound] is not in the map. An id that stands there twice counts once. The
+	// map belongs to the caller and is never nil, unless there is an error.
+	Consumers(ctx context.Context, organizationID string, consumerIDs []string) (map[string]Consumer, error)
+}
+
+// Exporter hands out what a person may ask for.
+type Exporter interface {
+	// Export returns everything that is stored about a consumer, as of one moment:
+	// what ended and what expired too. It belongs to the caller. It returns
+	// [ErrNotFound] when nothing is stored, as for an id that is impossible, another
+	// organization's, or erased.
+	Export(ctx context.Context, organizationID, consumerID string) (Export, error)
+}
+
+// Export is everything that is stored about one consumer. Its JSON is one document,
+// with the records in the format of their types.
+type Export struct {
+	// Consumer is nil when records arrived, but the profile did not yet.
+	Consumer *Consumer `json:"consumer"`
+	// Participations and Admissions are in the byte order of their type, then of
+	// their id, and never nil.
+	Participations []Participation `json:"participations"`
+	Admissions     []Admission     `json:"admissions"`
+}
+
+// Merger makes a guest somebody.
+type Merger interface {
+	// Merge moves the participations and admissions of a guest, what ended too, to
+	// another consumer of the organization, in one transaction: where both have a
+	// record of the same distribution, the greater [Version] stays. The guest's
+	// profile is dropped, the consumer's stays as it is. Then the guest is gone as if
+	// erased, and late writes about it are refused with [ErrErased]. The result counts
+	// the guest's participations and admissions.
+	//
+	// Merging a guest that is gone already, merged or erased, changes nothing and
+	// succeeds, whatever has become of the consumer, so that a merge may be repeated.
+	// Otherwise Merge returns [ErrNotFound] when the consumer has no profile, or when
+	// nothing is stored about the guest. It returns a [*ValidationError] when the two
+	// are the same or an id is impossible (see [ValidateMerge]). Beside an error
+	// nothing was changed.
+	Merge(ctx context.Context, organizationID, guestID, consumerID string) (WriteResult, error)
+}
+
+// Purger makes room.
+type Purger interface {
+	// Purge deletes at most limit participations and admissions, of all organizations,
+	// in one transaction, and returns how many it deleted: records whose UpdatedAt is
+	// before a moment and which either ended, or expired before that moment. Fewer than
+	// limit means that none is left. Profiles stay, and so does what remains of the
+	// erased.
+	//
+	// Once a record is purged, a late write can revive it: purge what is older than any
+	// write can be late. A record that was updated later stays, also one that had
+	// expired before, because an older write of it may still be on its way.
+	//
+	// It returns a [*ValidationError] when limit is not positive or before is no moment
+	// in the years 1 to 9999, such as the zero one (see [ValidatePurge]).
+	Purge(ctx context.Context, before time.Time, limit int) (deleted int, err error)
+}
+
+// KeyManager manages API keys. New ones are created with [Writer.Write].
+type KeyManager interface {
+	// APIKeys returns all keys of an organization, revoked and expired ones too, in the
+	// order of their creation, then of their digests in byte order. No key is not an
+	// error, but nil.
+	APIKeys(ctx context.Context, organizationID string) ([]APIKey, error)
+	// RevokeAPIKey makes a key invalid from a moment on, past or future. Of two
+	// revocations the earlier moment stays, so revoking again succeeds. It returns
+	// [ErrNotFound] when the organization has no such key, and a [*ValidationError] when
+	// the moment is none in the years 1 to 9999, such as the zero one (see
+	// [ValidateRevocation]).
+	RevokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) error
 }

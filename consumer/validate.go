@@ -41,7 +41,7 @@ func validationError(fields []FieldError) error {
 	return &ValidationError{Fields: fields}
 }
 
-// The tags of the rules that the validator library doesn't bring along.
+// The tags of the rules, most of which the validator library doesn't bring along.
 const (
 	ruleID         = "id"
 	ruleConsumerID = "consumer_id"
@@ -49,9 +49,12 @@ const (
 	ruleMoment     = "moment"
 	ruleCount      = "count"
 	ruleAmount     = "amount"
+	ruleDigest     = "digest"
 	rulePhone      = "e164_plus"
 	ruleEmail      = "email"
 	ruleOneOf      = "oneof"
+	rulePositive   = "gt"
+	ruleNotGuest   = "nefield"
 	ruleForeign    = "foreign"
 	ruleAdmitting  = "admitting"
 )
@@ -70,12 +73,18 @@ func ruleMessage(rule, param string) string {
 		return "must be a whole number from 0 to 9007199254740991"
 	case ruleAmount:
 		return "must be a plain decimal: up to 12 digits, and up to 8 more behind a point"
+	case ruleDigest:
+		return "must be the SHA-256 digest of the key, which is never zero"
 	case rulePhone:
 		return "must be a phone number in E.164 form, such as +12025551234"
 	case ruleEmail:
 		return "must be an email address"
 	case ruleOneOf:
 		return "must be one of " + param
+	case rulePositive:
+		return "must be greater than " + param
+	case ruleNotGuest:
+		return "must be another consumer than the guest"
 	case ruleForeign:
 		return "is not a field of a " + param
 	case ruleAdmitting:
@@ -96,6 +105,7 @@ var rules = sync.OnceValue(func() *validator.Validate {
 		ruleMoment:     func(f validator.FieldLevel) bool { return validMoment(f.Field().Interface().(time.Time)) },
 		ruleCount:      func(f validator.FieldLevel) bool { n := f.Field().Int(); return 0 <= n && n <= maxCount },
 		ruleAmount:     func(f validator.FieldLevel) bool { return Amount(f.Field().String()).Valid() },
+		ruleDigest:     func(f validator.FieldLevel) bool { return !f.Field().IsZero() },
 		rulePhone:      func(f validator.FieldLevel) bool { return phone.MatchString(f.Field().String()) },
 	} {
 		// An error here means a nil function or an empty name, neither of which stands above.
@@ -122,6 +132,8 @@ func jsonName(field reflect.StructField) string {
 		return "organizationId"
 	case "ConsumerID":
 		return "consumerId"
+	case "Digest":
+		return "digest"
 	}
 	return field.Name
 }

@@ -351,7 +351,7 @@ func TestAPIKeyValidate(t *testing.T) {
 		of("publishable", func(k *consumer.APIKey) { k.Kind = "publishable" }),
 		of("another kind", func(k *consumer.APIKey) { k.Kind = "admin" }, "kind"),
 		of("no kind", func(k *consumer.APIKey) { k.Kind = "" }, "kind"),
-		of("every bad field is named", func(k *consumer.APIKey) { *k = consumer.APIKey{} }, "createdAt", "kind", "organizationId"),
+		of("every bad field is named", func(k *consumer.APIKey) { *k = consumer.APIKey{} }, "createdAt", "digest", "kind", "organizationId"),
 	})
 }
 

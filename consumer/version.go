@@ -21,8 +21,7 @@ type Version struct {
 	// type's row is above an earlier one. A profile's rank is always 0.
 	Rank int
 	// Canonical decides at equal ranks. It is the record as JSON in the order of
-	// its struct's fields, without the organization and the consumer, unset fields
-	// left out, times in RFC 3339, no spaces, and nothing escaped that JSON doesn't
+	// its struct's fields, without those that say whose it is, unset fields left out, times in RFC 3339, no spaces, and nothing escaped that JSON doesn't
 	// require to be.
 	Canonical []byte
 }

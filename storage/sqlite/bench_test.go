@@ -141,3 +141,93 @@ func BenchmarkWriteBatch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWriteBulk writes 10,000 new records of 3,000 consumers in one call.
+func BenchmarkWriteBulk(b *testing.B) {
+	const consumers, records = 3000, 10_000
+	store := benchmarkStore(b)
+	var batch consumer.Batch
+	for n := range consumers {
+		one := benchmarkConsumer(n, benchmarkMoment())
+		batch.Consumers = append(batch.Consumers, one.Consumers...)
+		batch.Participations = append(batch.Participations, one.Participations[:2]...)
+	}
+	for n := range records - 3*consumers {
+		batch.Participations = append(batch.Participations, benchmarkConsumer(n, benchmarkMoment()).Participations[2])
+	}
+	round := 0
+	for b.Loop() {
+		b.StopTimer()
+		inOrganization(&batch, fmt.Sprintf("org_%d", round))
+		round++
+		b.StartTimer()
+		result, err := consumer.WriteBulk(b.Context(), store, batch)
+		if err != nil || result.Applied != records {
+			b.Fatalf("WriteBulk returned %+v and the error %v", result.WriteResult, err)
+		}
+	}
+	b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+func inOrganization(batch *consumer.Batch, id string) {
+	for i := range batch.Consumers {
+		batch.Consumers[i].OrganizationID = id
+	}
+	for i := range batch.Participations {
+		batch.Participations[i].OrganizationID = id
+	}
+}
+
+// BenchmarkPurge deletes 1,000 tombstones at a time, among ten times as many records
+// that stay.
+func BenchmarkPurge(b *testing.B) {
+	const records = 1000
+	store := benchmarkStore(b)
+	var staying, over consumer.Batch
+	for n := range 10 * records {
+		one := benchmarkConsumer(n, benchmarkMoment())
+		staying.Participations = append(staying.Participations, one.Participations[0])
+		if n < records {
+			one.Participations[1].Status = consumer.StatusLost
+			over.Participations = append(over.Participations, one.Participations[1])
+		}
+	}
+	if _, err := store.Write(b.Context(), staying); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		b.StopTimer()
+		if _, err := store.Write(b.Context(), over); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if n, err := store.Purge(b.Context(), benchmarkMoment().Add(time.Hour), records); err != nil || n != records {
+			b.Fatalf("Purge returned %d and the error %v", n, err)
+		}
+	}
+	b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkConsumers looks 100 consumers of 10,000 up at once.
+func BenchmarkConsumers(b *testing.B) {
+	const consumers, each = 10_000, 100
+	store := benchmarkStore(b)
+	var all consumer.Batch
+	for n := range consumers {
+		all.Consumers = append(all.Consumers, benchmarkConsumer(n, benchmarkMoment()).Consumers...)
+	}
+	if _, err := store.Write(b.Context(), all); err != nil {
+		b.Fatal(err)
+	}
+	ids := make([]string, each)
+	b.ReportAllocs()
+	for first := 0; b.Loop(); first += 7919 {
+		for i := range ids {
+			ids[i] = all.Consumers[(first+i*97)%consumers].ID
+		}
+		found, err := store.Consumers(b.Context(), "org_1", ids)
+		if err != nil || len(found) != each {
+			b.Fatalf("%d consumers, error %v", len(found), err)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"encoding/hex"
-	"strings"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/row"
@@ -54,8 +53,7 @@ func (t transaction) refuseErased(ctx context.Context, keys []consumer.ConsumerK
 	statement := t.StmtxContext(ctx, t.anyErased)
 	for organizationID, digests := range digests {
 		var erased bool
-		array := `["` + strings.Join(digests, `","`) + `"]`
-		if err := statement.GetContext(ctx, &erased, organizationID, array); err != nil {
+		if err := statement.GetContext(ctx, &erased, organizationID, jsonArray(digests)); err != nil {
 			return err
 		}
 		if erased {

@@ -10,6 +10,7 @@ import (
 	codes "modernc.org/sqlite/lib"
 
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
 // translate turns whatever failed into an error of the module, said what was being
@@ -19,7 +20,7 @@ func translate(ctx context.Context, doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case isOurs(err):
+	case row.Said(err):
 		return fmt.Errorf("%s: %w", doing, err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
@@ -28,18 +29,6 @@ func translate(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %w: %w", doing, sentinel, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
-}
-
-func isOurs(err error) bool {
-	for _, sentinel := range []error{
-		consumer.ErrNotFound, consumer.ErrInvalid, consumer.ErrErased,
-		consumer.ErrConflict, consumer.ErrUnavailable, consumer.ErrSchema,
-	} {
-		if errors.Is(err, sentinel) {
-			return true
-		}
-	}
-	return false
 }
 
 // sentinelOf returns nil for what can only be a mistake in this package.

@@ -2,8 +2,18 @@ package sqlite
 
 import "github.com/jmoiron/sqlx"
 
-// SnapshotStatement lets tests look at its plan.
-const SnapshotStatement = snapshotStatement
+// The statements let tests look at their plans.
+const (
+	SnapshotStatement   = snapshotStatement
+	ProfilesStatement   = profilesStatement
+	ExportStatement     = exportStatement
+	MoveParticipations  = moveParticipations
+	MoveAdmissions      = moveAdmissions
+	OverParticipations  = overParticipations
+	DeleteParticipation = deleteParticipation
+	OverAdmissions      = overAdmissions
+	DeleteAdmission     = deleteAdmission
+)
 
 // RequiredSchema is the version that this program needs.
 const RequiredSchema = requiredSchema

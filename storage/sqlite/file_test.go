@@ -182,34 +182,44 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-// TestErasedPersonIsNotInTheFile reads the bytes of the closed database.
-func TestErasedPersonIsNotInTheFile(t *testing.T) {
-	path := newPath(t)
-	store := newStore(t, path)
-	erased := aConsumer("cons_erased")
-	erased.Consumers[0].Email = new("erased@example.com")
-	if _, err := store.Write(t.Context(), erased); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Write(t.Context(), aConsumer("cons_staying")); err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Erase(t.Context(), "org_1", "cons_erased"); err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range []string{"erased@example.com", "cons_erased"} {
-		if bytes.Contains(content, []byte(text)) {
-			t.Errorf("%q is still in the file", text)
-		}
-	}
-	if !bytes.Contains(content, []byte("cons_staying")) {
-		t.Error("the other consumer is not in the file")
+// TestPersonWhoIsGoneIsNotInTheFile reads the bytes of the closed database.
+func TestPersonWhoIsGoneIsNotInTheFile(t *testing.T) {
+	for name, goes := range map[string]func(*testing.T, *sqlite.Store) error{
+		"erased": func(t *testing.T, store *sqlite.Store) error { return store.Erase(t.Context(), "org_1", "cons_going") },
+		"merged": func(t *testing.T, store *sqlite.Store) error {
+			_, err := store.Merge(t.Context(), "org_1", "cons_going", "cons_staying")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			store := newStore(t, path)
+			going := aConsumer("cons_going")
+			going.Consumers[0].Email = new("going@example.com")
+			going.Participations[0].ExpiresAt = &going.Participations[0].EnteredAt // in the index of what expires
+			for _, batch := range []consumer.Batch{going, aConsumer("cons_staying")} {
+				if _, err := store.Write(t.Context(), batch); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := goes(t, store); err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{"going@example.com", "cons_going"} {
+				if bytes.Contains(content, []byte(text)) {
+					t.Errorf("%q is still in the file", text)
+				}
+			}
+			if !bytes.Contains(content, []byte("cons_staying")) {
+				t.Error("the other consumer is not in the file")
+			}
+		})
 	}
 }

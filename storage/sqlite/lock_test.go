@@ -41,6 +41,49 @@ func TestStoresOnOneFileLoseNoWrite(t *testing.T) {
 	}
 }
 
+// TestMergeBesideTheWritesOfAnotherStore merges a guest through one store while the
+// other writes about it: what was acknowledged is the consumer's in the end, and
+// nothing is the guest's.
+func TestMergeBesideTheWritesOfAnotherStore(t *testing.T) {
+	const writes = 100
+	path := newPath(t)
+	merging, writing := newStore(t, path), newStore(t, path)
+	if _, err := merging.Write(t.Context(), consumer.Batch{Consumers: aConsumer("cons_1").Consumers}); err != nil {
+		t.Fatal(err)
+	}
+	begun := make(chan struct{})
+	acknowledged := 0
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for n := range writes {
+			guests := aConsumer("guest_1").Participations
+			guests[0].ID = fmt.Sprintf("queue_%d", n)
+			_, err := writing.Write(t.Context(), consumer.Batch{Participations: guests})
+			switch {
+			case err == nil:
+				acknowledged++
+			case !errors.Is(err, consumer.ErrErased):
+				t.Errorf("Write: %v", err)
+			}
+			if n == 0 {
+				close(begun)
+			}
+		}
+	})
+	<-begun
+	if _, err := merging.Merge(t.Context(), "org_1", "guest_1", "cons_1"); err != nil {
+		t.Errorf("Merge: %v", err)
+	}
+	writer.Wait()
+	s, err := writing.Snapshot(t.Context(), "org_1", "cons_1")
+	if err != nil || len(s.Participations) != acknowledged {
+		t.Errorf("the consumer has %d records, error %v, want the %d that were acknowledged", len(s.Participations), err, acknowledged)
+	}
+	if _, err := writing.Export(t.Context(), "org_1", "guest_1"); !errors.Is(err, consumer.ErrNotFound) {
+		t.Errorf("Export of the guest returned the error %v, want ErrNotFound", err)
+	}
+}
+
 // holdLock takes the write lock of the file until the transaction ends.
 func holdLock(t *testing.T, path string) *sqlx.Tx {
 	t.Helper()

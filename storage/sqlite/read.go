@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -34,6 +35,23 @@ SELECT ` + schemaVersion + ` AS schema_version, record AS profile,
 FROM consumers
 WHERE organization_id = +?1 AND id = +?2`
 
+// profilesStatement takes the ids as a JSON array, so that it is one statement for
+// any number of them, and a look-up by primary key for each.
+const profilesStatement = `
+SELECT ` + schemaVersion + ` AS schema_version,
+	(SELECT group_concat(record, char(10)) FROM consumers
+	WHERE organization_id = +?1 AND id IN (SELECT value FROM json_each(?2))) AS profiles`
+
+// exportStatement returns one row also when nothing is stored.
+const exportStatement = `
+SELECT ` + schemaVersion + ` AS schema_version,
+	(SELECT record FROM consumers
+	WHERE organization_id = +?1 AND id = +?2) AS profile,
+	(SELECT group_concat(record, char(10)) FROM participations
+	WHERE organization_id = +?1 AND consumer_id = +?2) AS participations,
+	(SELECT group_concat(record, char(10)) FROM admissions
+	WHERE organization_id = +?1 AND consumer_id = +?2) AS admissions`
+
 const apiKeyStatement = `
 SELECT ` + schemaVersion + ` AS schema_version, organization_id
 FROM api_keys
@@ -43,23 +61,28 @@ WHERE digest = +?1
 
 // readStatements are prepared once and held.
 type readStatements struct {
-	profile, snapshot, apiKey *sqlx.Stmt
+	profile, profiles, snapshot, export, apiKey, apiKeys *sqlx.Stmt
 }
 
 func (s *Store) prepareReading(ctx context.Context) (*readStatements, error) {
 	if err := s.requireSchema(ctx); err != nil {
 		return nil, err
 	}
-	var statements readStatements
+	var r readStatements
 	var err error
-	if statements.profile, err = s.readers.PreparexContext(ctx, profileStatement); err != nil {
-		return nil, err
+	for statement, text := range map[**sqlx.Stmt]string{
+		&r.profile:  profileStatement,
+		&r.profiles: profilesStatement,
+		&r.snapshot: snapshotStatement,
+		&r.export:   exportStatement,
+		&r.apiKey:   apiKeyStatement,
+		&r.apiKeys:  apiKeysStatement,
+	} {
+		if *statement, err = s.readers.PreparexContext(ctx, text); err != nil {
+			return nil, err
+		}
 	}
-	if statements.snapshot, err = s.readers.PreparexContext(ctx, snapshotStatement); err != nil {
-		return nil, err
-	}
-	statements.apiKey, err = s.readers.PreparexContext(ctx, apiKeyStatement)
-	return &statements, err
+	return &r, nil
 }
 
 // Consumer implements [consumer.ProfileReader].
@@ -80,6 +103,24 @@ func (s *Store) profile(ctx context.Context, organizationID, consumerID string) 
 	return found.Consumer(organizationID)
 }
 
+// Consumers implements [consumer.ProfilesReader].
+func (s *Store) Consumers(ctx context.Context, organizationID string, consumerIDs []string) (map[string]consumer.Consumer, error) {
+	profiles, err := s.profiles(ctx, organizationID, consumerIDs)
+	return profiles, translate(ctx, "read consumers", err)
+}
+
+func (s *Store) profiles(ctx context.Context, organizationID string, consumerIDs []string) (map[string]consumer.Consumer, error) {
+	statements, err := s.reading.get(ctx, s.prepareReading)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.find(ctx, statements.profiles, organizationID, jsonArray(row.PossibleIDs(consumerIDs)))
+	if err != nil {
+		return nil, err
+	}
+	return found.Consumers(organizationID)
+}
+
 // Snapshot implements [consumer.SnapshotReader].
 func (s *Store) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
 	snapshot, err := s.snapshot(ctx, organizationID, consumerID)
@@ -96,6 +137,24 @@ func (s *Store) snapshot(ctx context.Context, organizationID, consumerID string)
 		return consumer.Snapshot{}, err
 	}
 	return found.Snapshot(organizationID, consumerID)
+}
+
+// Export implements [consumer.Exporter].
+func (s *Store) Export(ctx context.Context, organizationID, consumerID string) (consumer.Export, error) {
+	export, err := s.export(ctx, organizationID, consumerID)
+	return export, translate(ctx, "export consumer", err)
+}
+
+func (s *Store) export(ctx context.Context, organizationID, consumerID string) (consumer.Export, error) {
+	statements, err := s.reading.get(ctx, s.prepareReading)
+	if err != nil {
+		return consumer.Export{}, err
+	}
+	found, err := s.find(ctx, statements.export, organizationID, consumerID)
+	if err != nil {
+		return consumer.Export{}, err
+	}
+	return found.Export(organizationID, consumerID)
 }
 
 // OrganizationByKey implements [consumer.KeyReader].
@@ -132,4 +191,12 @@ func (s *Store) find(ctx context.Context, statement *sqlx.Stmt, parameters ...an
 		return foundRow{}, err
 	}
 	return found, checkSchema(found.SchemaVersion)
+}
+
+// jsonArray writes texts that need no escaping as a parameter for json_each.
+func jsonArray(texts []string) string {
+	if len(texts) == 0 {
+		return "[]"
+	}
+	return `["` + strings.Join(texts, `","`) + `"]`
 }

@@ -72,12 +72,20 @@ func execRaw(t *testing.T, db *sqlx.DB, statement string, parameters ...any) {
 func everyMethod(t *testing.T, store *sqlite.Store) map[string]error {
 	t.Helper()
 	_, consumerErr := store.Consumer(t.Context(), "org_1", "cons_1")
+	_, consumersErr := store.Consumers(t.Context(), "org_1", []string{"cons_1"})
 	_, snapshotErr := store.Snapshot(t.Context(), "org_1", "cons_1")
+	_, exportErr := store.Export(t.Context(), "org_1", "cons_1")
 	_, writeErr := store.Write(t.Context(), aConsumer("cons_1"))
+	_, mergeErr := store.Merge(t.Context(), "org_1", "cons_2", "cons_1")
+	_, purgeErr := store.Purge(t.Context(), time.Now(), 1)
 	_, keyErr := store.OrganizationByKey(t.Context(), [32]byte{}, time.Now())
+	_, keysErr := store.APIKeys(t.Context(), "org_1")
 	return map[string]error{
-		"Consumer": consumerErr, "Snapshot": snapshotErr, "Write": writeErr, "OrganizationByKey": keyErr,
-		"Erase": store.Erase(t.Context(), "org_1", "cons_1"), "Ping": store.Ping(t.Context()),
+		"Consumer": consumerErr, "Consumers": consumersErr, "Snapshot": snapshotErr, "Export": exportErr,
+		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "Erase": store.Erase(t.Context(), "org_1", "cons_1"),
+		"OrganizationByKey": keyErr, "APIKeys": keysErr,
+		"RevokeAPIKey": store.RevokeAPIKey(t.Context(), "org_1", [32]byte{}, time.Now()),
+		"Ping":         store.Ping(t.Context()),
 	}
 }
 

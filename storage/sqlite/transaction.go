@@ -58,3 +58,13 @@ func (t transaction) requireSchema(ctx context.Context) error {
 	}
 	return checkSchema(version)
 }
+
+// affect returns how many rows a statement inserted, updated or deleted.
+func (t transaction) affect(ctx context.Context, statement string, parameters ...any) (int, error) {
+	result, err := t.ExecContext(ctx, statement, parameters...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}

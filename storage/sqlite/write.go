@@ -20,18 +20,25 @@ SET updated_at = excluded.updated_at, record = excluded.record
 WHERE (excluded.updated_at, excluded.record) > (consumers.updated_at, consumers.record)`
 
 const putParticipation = `
-INSERT INTO participations (organization_id, consumer_id, type, id, updated_at, status_rank, record)
-VALUES (:organization_id, :consumer_id, :type, :id, :updated_at, :status_rank, :record)
+INSERT INTO participations (organization_id, consumer_id, type, id, updated_at, status_rank, expires_at, record)
+VALUES (:organization_id, :consumer_id, :type, :id, :updated_at, :status_rank, :expires_at, :record)` + participationDecides
+
+const participationDecides = `
 ON CONFLICT (organization_id, consumer_id, type, id) DO UPDATE
-SET updated_at = excluded.updated_at, status_rank = excluded.status_rank, record = excluded.record
+SET updated_at = excluded.updated_at, status_rank = excluded.status_rank,
+	expires_at = excluded.expires_at, record = excluded.record
 WHERE (excluded.updated_at, excluded.status_rank, excluded.record)
 	> (participations.updated_at, participations.status_rank, participations.record)`
 
 const putAdmission = `
-INSERT INTO admissions (organization_id, consumer_id, distribution_type, distribution_id, updated_at, status_rank, record)
-VALUES (:organization_id, :consumer_id, :type, :id, :updated_at, :status_rank, :record)
+INSERT INTO admissions
+	(organization_id, consumer_id, distribution_type, distribution_id, updated_at, status_rank, expires_at, record)
+VALUES (:organization_id, :consumer_id, :type, :id, :updated_at, :status_rank, :expires_at, :record)` + admissionDecides
+
+const admissionDecides = `
 ON CONFLICT (organization_id, consumer_id, distribution_type, distribution_id) DO UPDATE
-SET updated_at = excluded.updated_at, status_rank = excluded.status_rank, record = excluded.record
+SET updated_at = excluded.updated_at, status_rank = excluded.status_rank,
+	expires_at = excluded.expires_at, record = excluded.record
 WHERE (excluded.updated_at, excluded.status_rank, excluded.record)
 	> (admissions.updated_at, admissions.status_rank, admissions.record)`
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
@@ -90,7 +92,154 @@ func apiKeyCases() []storeCase {
 			wantRefused(t, store, keys(apiKey("pk_test_1"), other), consumer.ErrConflict)
 			wantKeyNotFound(t, store, other.Digest)
 		}},
+		{"all keys of an organization are listed, as they were written", func(t *testing.T, store consumer.Store) {
+			full := apiKey("sk_test_1")
+			full.Kind, full.CreatedAt = consumer.SecretKey, at(1).Add(time.Microsecond)
+			full.ExpiresAt, full.RevokedAt = new(at(2).Add(2*time.Microsecond)), new(at(3).Add(3*time.Microsecond))
+			write(t, store, keys(apiKey("pk_test_1"), full))
+			wantKeys(t, store, organization, apiKey("pk_test_1"), full)
+		}},
+		{"keys are listed in the order of their creation, then of their digests", testKeysAreOrdered},
+		{"an organization without a key has none listed, which is no error", func(t *testing.T, store consumer.Store) {
+			write(t, store, keys(apiKey("pk_test_1")))
+			for _, id := range []string{otherOrganization, "ORG_1", "", "a/b", "\x00", "\xff"} {
+				if got, err := store.APIKeys(t.Context(), id); err != nil || got != nil {
+					t.Errorf("APIKeys(%q) returned %v and the error %v, want nil", id, got, err)
+				}
+			}
+		}},
+		{"a listed key belongs to the caller", func(t *testing.T, store consumer.Store) {
+			key := apiKey("pk_test_1")
+			key.ExpiresAt = new(at(99))
+			write(t, store, keys(key))
+			got, err := store.APIKeys(t.Context(), organization)
+			if err != nil || len(got) != 1 {
+				t.Fatalf("APIKeys returned %v and the error %v", got, err)
+			}
+			*got[0].ExpiresAt = at(0)
+			wantOrganization(t, store, key.Digest, organization)
+		}},
+		{"a revoked key is invalid from the moment on", func(t *testing.T, store consumer.Store) {
+			write(t, store, keys(apiKey("pk_test_1"), apiKey("pk_test_2")))
+			revoke(t, store, "pk_test_1", at(60))
+			wantKeyNotFound(t, store, apiKey("pk_test_1").Digest)
+			wantOrganization(t, store, apiKey("pk_test_2").Digest, organization)
+			if _, err := store.OrganizationByKey(t.Context(), apiKey("pk_test_1").Digest, at(60).Add(-time.Microsecond)); err != nil {
+				t.Errorf("just before: %v", err)
+			}
+		}},
+		{"a revocation may lie ahead", func(t *testing.T, store consumer.Store) {
+			write(t, store, keys(apiKey("pk_test_1")))
+			revoke(t, store, "pk_test_1", at(61))
+			wantOrganization(t, store, apiKey("pk_test_1").Digest, organization)
+		}},
+		{"of two revocations the earlier moment stays", func(t *testing.T, store consumer.Store) {
+			write(t, store, keys(apiKey("pk_test_1"), apiKey("pk_test_2")))
+			for _, moment := range []time.Time{at(5), at(9), at(5)} {
+				revoke(t, store, "pk_test_1", moment)
+			}
+			for _, moment := range []time.Time{at(9), at(5), at(9)} {
+				revoke(t, store, "pk_test_2", moment)
+			}
+			wantRevoked(t, store, at(5), at(5))
+		}},
+		{"a revocation from before 1970 is one like any other", func(t *testing.T, store consumer.Store) {
+			moon := time.Date(1969, 7, 20, 20, 17, 40, 0, time.UTC)
+			write(t, store, keys(apiKey("pk_test_1")))
+			revoke(t, store, "pk_test_1", at(5))
+			revoke(t, store, "pk_test_1", moon)
+			wantRevoked(t, store, moon)
+		}},
+		{"the moment of a revocation counts in whole microseconds", func(t *testing.T, store consumer.Store) {
+			write(t, store, keys(apiKey("pk_test_1")))
+			revoke(t, store, "pk_test_1", at(5).Add(1999*time.Nanosecond).In(time.FixedZone("east", 3600)))
+			wantRevoked(t, store, at(5).Add(time.Microsecond))
+		}},
+		{"a revoked key that is written again is not revived", func(t *testing.T, store consumer.Store) {
+			write(t, store, keys(apiKey("pk_test_1")))
+			revoke(t, store, "pk_test_1", at(5))
+			write(t, store, keys(apiKey("pk_test_1")))
+			wantRevoked(t, store, at(5))
+		}},
+		{"revoking changes nothing else about a key", func(t *testing.T, store consumer.Store) {
+			key := apiKey("sk_test_1")
+			key.Kind, key.ExpiresAt = consumer.SecretKey, new(at(99))
+			write(t, store, keys(key))
+			revoke(t, store, "sk_test_1", at(5))
+			key.RevokedAt = new(at(5))
+			wantKeys(t, store, organization, key)
+		}},
+		{"a key that the organization doesn't have cannot be revoked", func(t *testing.T, store consumer.Store) {
+			write(t, store, keys(apiKey("pk_test_1")))
+			for _, c := range []struct{ organizationID, key string }{
+				{organization, "pk_test_2"}, {otherOrganization, "pk_test_1"}, {"ORG_1", "pk_test_1"}, {"", "pk_test_1"}, {"\x00", "pk_test_1"},
+			} {
+				err := store.RevokeAPIKey(t.Context(), c.organizationID, apiKey(c.key).Digest, at(0))
+				if !errors.Is(err, consumer.ErrNotFound) {
+					t.Errorf("RevokeAPIKey of %s in %q returned the error %v, want ErrNotFound", c.key, c.organizationID, err)
+				}
+			}
+			wantKeys(t, store, organization, apiKey("pk_test_1"))
+		}},
+		{"a bad moment of a revocation is a validation error that names it", func(t *testing.T, store consumer.Store) {
+			write(t, store, keys(apiKey("pk_test_1")))
+			for _, moment := range []time.Time{{}, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)} {
+				wantInvalidFields(t, store.RevokeAPIKey(t.Context(), organization, apiKey("pk_test_1").Digest, moment), "at")
+			}
+			wantKeys(t, store, organization, apiKey("pk_test_1"))
+		}},
 	}
+}
+
+func revoke(t *testing.T, store consumer.KeyManager, key string, moment time.Time) {
+	t.Helper()
+	if err := store.RevokeAPIKey(t.Context(), organization, apiKey(key).Digest, moment); err != nil {
+		t.Fatalf("RevokeAPIKey: %v", err)
+	}
+}
+
+// wantKeys compares the keys of an organization, in their order.
+func wantKeys(t *testing.T, store consumer.KeyManager, organizationID string, want ...consumer.APIKey) {
+	t.Helper()
+	got, err := store.APIKeys(t.Context(), organizationID)
+	if err != nil {
+		t.Fatalf("APIKeys: %v", err)
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("API keys (-want +got):\n%s", diff)
+	}
+}
+
+// wantRevoked compares when the keys of the organization are no longer valid.
+func wantRevoked(t *testing.T, store consumer.KeyManager, want ...time.Time) {
+	t.Helper()
+	all, err := store.APIKeys(t.Context(), organization)
+	if err != nil {
+		t.Fatalf("APIKeys: %v", err)
+	}
+	var got []time.Time
+	for _, k := range all {
+		got = append(got, *k.RevokedAt)
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("moments of revocation (-want +got):\n%s", diff)
+	}
+}
+
+func testKeysAreOrdered(t *testing.T, store consumer.Store) {
+	numbered := func(first byte, createdAt time.Time) consumer.APIKey {
+		key := consumer.APIKey{OrganizationID: organization, Kind: consumer.SecretKey, CreatedAt: createdAt}
+		key.Digest[0], key.Digest[31] = first, 1
+		return key
+	}
+	want := []consumer.APIKey{
+		numbered(9, at(0)), numbered(0, at(1)), numbered(1, at(1)), numbered(0x7f, at(1)), numbered(0x80, at(1)), numbered(0xff, at(1)),
+		numbered(8, at(1).Add(time.Microsecond)), numbered(7, at(2)),
+	}
+	for i := range want { // the last first
+		write(t, store, keys(want[len(want)-1-i]))
+	}
+	wantKeys(t, store, organization, want...)
 }
 
 func wantOrganization(t *testing.T, store consumer.KeyReader, digest [32]byte, want string) {

@@ -110,12 +110,16 @@ func wantNotFound(t *testing.T, store consumer.Reader, organizationID, consumerI
 // ordered returns the snapshot with its records in the order of their keys.
 func ordered(s consumer.Snapshot) consumer.Snapshot {
 	s.Participations = slices.Clone(s.Participations)
-	slices.SortFunc(s.Participations, func(a, b consumer.Participation) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(s.Participations, compareParticipations)
 	s.Admissions = slices.Clone(s.Admissions)
-	slices.SortFunc(s.Admissions, func(a, b consumer.Admission) int {
-		return cmp.Or(cmp.Compare(a.DistributionType, b.DistributionType), cmp.Compare(a.DistributionID, b.DistributionID))
-	})
+	slices.SortFunc(s.Admissions, compareAdmissions)
 	return s
+}
+
+func compareParticipations(a, b consumer.Participation) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
+}
+
+func compareAdmissions(a, b consumer.Admission) int {
+	return cmp.Or(cmp.Compare(a.DistributionType, b.DistributionType), cmp.Compare(a.DistributionID, b.DistributionID))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rejoinhq/rejoin/consumer"
@@ -16,6 +17,10 @@ func concurrencyCases() []storeCase {
 		{"of concurrent writes of one record the greatest version stays", testConcurrentWritesOfOneRecord},
 		{"no concurrent write of different records is lost", testConcurrentWritesOfManyRecords},
 		{"an erasure beside concurrent writes leaves nothing", testEraseBesideWrites},
+		{"a guest's write beside a merge moves or is refused", testMergeBesideWrites},
+		{"of concurrent merges of one guest one moves its records", testConcurrentMerges},
+		{"concurrent purges delete every record once", testConcurrentPurges},
+		{"an export is of one moment", testExportIsOfOneMoment},
 	}
 }
 
@@ -126,4 +131,146 @@ func testEraseBesideWrites(t *testing.T, store consumer.Store) {
 	all.Wait()
 	wantNotFound(t, store, organization, person)
 	wantRefused(t, store, profiles(profile()), consumer.ErrErased)
+}
+
+// testMergeBesideWrites holds that no write of the guest that was acknowledged is
+// lost, and that none is stored afterwards.
+func testMergeBesideWrites(t *testing.T, store consumer.Store) {
+	const writers, each = 4, 25
+	write(t, store, together(profiles(profile()), movedToOther(profiles(profile()))))
+	begun := make(chan struct{})
+	written := make(chan consumer.Participation, writers*each)
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				p := participation(inDistribution(fmt.Sprintf("queue_%d_%d", w, i)))
+				_, err := store.Write(t.Context(), movedToOther(participations(p)))
+				switch {
+				case err == nil:
+					written <- p
+				case !errors.Is(err, consumer.ErrErased):
+					t.Errorf("Write: %v", err)
+				}
+				if w == 0 && i == 0 {
+					close(begun)
+				}
+			}
+		})
+	}
+	<-begun
+	if _, err := store.Merge(t.Context(), organization, otherPerson, person); err != nil {
+		t.Errorf("Merge: %v", err)
+	}
+	all.Wait()
+	close(written)
+	want := profiles(profile())
+	for p := range written {
+		want.Participations = append(want.Participations, p)
+	}
+	wantSnapshot(t, store, want)
+	wantGone(t, store, organization, otherPerson)
+}
+
+func testConcurrentMerges(t *testing.T, store consumer.Store) {
+	const merges = 6
+	write(t, store, movedToOther(together(participations(participation()), admissions(admission()))))
+	claimants := make([]string, merges)
+	for n := range claimants {
+		claimants[n] = fmt.Sprintf("cons_claimant_%d", n)
+		write(t, store, profiles(profile(func(c *consumer.Consumer) { c.ID = claimants[n] })))
+	}
+	results := make([]consumer.WriteResult, merges)
+	var all sync.WaitGroup
+	for n, id := range claimants {
+		all.Go(func() {
+			var err error
+			if results[n], err = store.Merge(t.Context(), organization, otherPerson, id); err != nil {
+				t.Errorf("Merge: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	moved := 0
+	for n, id := range claimants {
+		e, err := store.Export(t.Context(), organization, id)
+		if err != nil {
+			t.Fatalf("Export: %v", err)
+		}
+		if has := len(e.Participations) + len(e.Admissions); has != results[n].Applied {
+			t.Errorf("%s has %d records after a merge that applied %d", id, has, results[n].Applied)
+		}
+		moved += results[n].Applied
+	}
+	if moved != 2 {
+		t.Errorf("the merges applied %d records, want 2", moved)
+	}
+	wantGone(t, store, organization, otherPerson)
+}
+
+func testConcurrentPurges(t *testing.T, store consumer.Store) {
+	const records, limit = 200, 15
+	var over consumer.Batch
+	for i := range records / 2 {
+		over.Participations = append(over.Participations, participation(inDistribution(fmt.Sprintf("queue_%d", i)), becoming(consumer.StatusLeft, at(1))))
+		over.Admissions = append(over.Admissions, admission(func(a *consumer.Admission) { a.DistributionID, a.ExpiresAt = fmt.Sprintf("release_%d", i), new(at(1)) }))
+	}
+	write(t, store, over)
+	var total atomic.Int64
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for deleted := limit; deleted == limit; {
+				var err error
+				if deleted, err = store.Purge(t.Context(), at(2), limit); err != nil {
+					t.Errorf("Purge: %v", err)
+				}
+				total.Add(int64(deleted))
+			}
+			wantPurge(t, store, at(2), limit, 0) // fewer mean that none is left
+		})
+	}
+	all.Wait()
+	if n := total.Load(); n != records {
+		t.Errorf("the purges deleted %d records, want %d", n, records)
+	}
+	wantNoExport(t, store, organization, person)
+}
+
+// testExportIsOfOneMoment merges guests with two records each while others read.
+func testExportIsOfOneMoment(t *testing.T, store consumer.Store) {
+	const guests = 20
+	write(t, store, profiles(profile()))
+	for n := range guests {
+		id := fmt.Sprintf("guest_%d", n)
+		write(t, store, together(
+			participations(participation(inDistribution(id), func(p *consumer.Participation) { p.ConsumerID = id })),
+			admissions(admission(func(a *consumer.Admission) { a.ConsumerID, a.DistributionID = id, id }))))
+	}
+	finished := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				e, err := store.Export(t.Context(), organization, person)
+				if err != nil || len(e.Participations) != len(e.Admissions) {
+					t.Errorf("one export holds %d participations and %d admissions, error %v", len(e.Participations), len(e.Admissions), err)
+					return
+				}
+				select {
+				case <-finished:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for n := range guests {
+		if _, err := store.Merge(t.Context(), organization, fmt.Sprintf("guest_%d", n), person); err != nil {
+			t.Errorf("Merge: %v", err)
+			break
+		}
+	}
+	close(finished)
+	readers.Wait()
 }

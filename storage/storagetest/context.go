@@ -23,12 +23,15 @@ func contextCases() []storeCase {
 			wantContextError(t, store, ctx, context.DeadlineExceeded)
 		}},
 		{"a call that came to nothing did nothing", func(t *testing.T, store consumer.Store) {
-			write(t, store, profiles(profile(func(c *consumer.Consumer) { c.ID = otherPerson })))
+			before := together(profiles(profile()), keys(apiKey("pk_test_1")), movedToOther(together(
+				profiles(profile()), participations(participation(becoming(consumer.StatusLeft, at(1)))))))
+			write(t, store, before)
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 			wantContextError(t, store, ctx, context.Canceled)
 			wantWrite(t, store, participations(participation()), 1, 0)
-			wantWrite(t, store, profiles(profile(func(c *consumer.Consumer) { c.ID = otherPerson })), 0, 1)
+			wantWrite(t, store, before, 0, 3)
+			wantKeys(t, store, organization, apiKey("pk_test_1"))
 		}},
 		{"a store serves on after cancelled calls", func(t *testing.T, store consumer.Store) {
 			write(t, store, profiles(profile()))
@@ -58,11 +61,18 @@ func wantContextError(t *testing.T, store consumer.Store, ctx context.Context, w
 	t.Helper()
 	_, consumerErr := store.Consumer(ctx, organization, person)
 	_, snapshotErr := store.Snapshot(ctx, organization, person)
+	_, consumersErr := store.Consumers(ctx, organization, []string{person})
+	_, exportErr := store.Export(ctx, organization, person)
 	_, writeErr := store.Write(ctx, participations(participation()))
+	_, mergeErr := store.Merge(ctx, organization, otherPerson, person)
+	_, purgeErr := store.Purge(ctx, at(1<<20), 10)
 	_, keyErr := store.OrganizationByKey(ctx, apiKey("pk_test_1").Digest, at(0))
+	_, keysErr := store.APIKeys(ctx, organization)
 	for method, err := range map[string]error{
-		"Consumer": consumerErr, "Snapshot": snapshotErr, "Write": writeErr, "OrganizationByKey": keyErr,
-		"Erase": store.Erase(ctx, organization, otherPerson),
+		"Consumer": consumerErr, "Consumers": consumersErr, "Snapshot": snapshotErr, "Export": exportErr,
+		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "Erase": store.Erase(ctx, organization, otherPerson),
+		"OrganizationByKey": keyErr, "APIKeys": keysErr,
+		"RevokeAPIKey": store.RevokeAPIKey(ctx, organization, apiKey("pk_test_1").Digest, at(0)),
 	} {
 		if !errors.Is(err, want) {
 			t.Errorf("%s returned the error %v, want %v", method, err, want)

@@ -49,6 +49,48 @@ func isolationCases() []storeCase {
 			wantSnapshot(t, store, ours())
 			wantWrite(t, store, ours(), 0, 3)
 		}},
+		{"a consumer of another organization is not among several", func(t *testing.T, store consumer.Store) {
+			write(t, store, theirs())
+			wantConsumers(t, store, []string{person})
+			write(t, store, ours())
+			wantConsumers(t, store, []string{person}, ours().Consumers...)
+		}},
+		{"an export holds nothing of another organization", func(t *testing.T, store consumer.Store) {
+			write(t, store, theirs())
+			wantNoExport(t, store, organization, person)
+			write(t, store, ours())
+			wantExport(t, store, ours())
+		}},
+		{"merging in one organization leaves the other alone", func(t *testing.T, store consumer.Store) {
+			write(t, store, together(ours(), movedToOther(ours()), theirs(), movedToOther(theirs())))
+			wantMerge(t, store, 0, 2)
+			wantSnapshot(t, store, theirs())
+			wantSnapshot(t, store, movedToOther(theirs()))
+			wantWrite(t, store, movedToOther(theirs()), 0, 3)
+		}},
+		{"a guest of another organization is not found", func(t *testing.T, store consumer.Store) {
+			write(t, store, together(ours(), movedToOther(theirs())))
+			wantMergeError(t, store, otherPerson, person, consumer.ErrNotFound)
+			wantSnapshot(t, store, movedToOther(theirs()))
+		}},
+		{"a guest that another organization erased is not gone", func(t *testing.T, store consumer.Store) {
+			erase(t, store, otherOrganization, otherPerson)
+			write(t, store, together(profiles(profile()), movedToOther(participations(participation()))))
+			wantMerge(t, store, 1, 0)
+		}},
+		{"no guest is merged into a consumer of another organization", func(t *testing.T, store consumer.Store) {
+			write(t, store, together(theirs(), movedToOther(ours())))
+			wantMergeError(t, store, otherPerson, person, consumer.ErrNotFound)
+			wantSnapshot(t, store, theirs())
+			wantSnapshot(t, store, movedToOther(ours()))
+		}},
+		{"API keys of one organization don't show in another", func(t *testing.T, store consumer.Store) {
+			other := apiKey("pk_test_2")
+			other.OrganizationID = otherOrganization
+			write(t, store, keys(apiKey("pk_test_1"), other))
+			wantKeys(t, store, organization, apiKey("pk_test_1"))
+			wantKeys(t, store, otherOrganization, other)
+		}},
 		{"ids that join to the same text are different consumers", func(t *testing.T, store consumer.Store) {
 			erase(t, store, "a", "bc")
 			wantWrite(t, store, profiles(profile(func(c *consumer.Consumer) { c.OrganizationID, c.ID = "ab", "c" })), 1, 0)

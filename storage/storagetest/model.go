@@ -1,7 +1,11 @@
 package storagetest
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +49,22 @@ func (m *Model) Consumer(ctx context.Context, organizationID, consumerID string)
 	return s.Consumer, err
 }
 
+// Consumers implements [consumer.ProfilesReader].
+func (m *Model) Consumers(ctx context.Context, organizationID string, consumerIDs []string) (map[string]consumer.Consumer, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := make(map[string]consumer.Consumer)
+	for _, id := range consumerIDs {
+		if c, ok := m.consumers[consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: id}]; ok {
+			found[id] = copyConsumer(c)
+		}
+	}
+	return found, nil
+}
+
 // Snapshot implements [consumer.SnapshotReader].
 func (m *Model) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
@@ -57,18 +77,56 @@ func (m *Model) Snapshot(ctx context.Context, organizationID, consumerID string)
 	if !ok {
 		return consumer.Snapshot{}, consumer.ErrNotFound
 	}
-	s := consumer.Snapshot{Consumer: copyConsumer(profile)}
+	records := m.recordsOf(key, hasNotEnded)
+	return consumer.Snapshot{
+		Consumer:       copyConsumer(profile),
+		Participations: records.Participations,
+		Admissions:     records.Admissions,
+	}, nil
+}
+
+// recordsOf returns those of a consumer's records whose version suits.
+func (m *Model) recordsOf(key consumer.ConsumerKey, suits func(consumer.Version) bool) consumer.Batch {
+	var records consumer.Batch
 	for k, p := range m.participations {
-		if k.ConsumerKey == key && p.Version().Rank < consumer.TerminalRank {
-			s.Participations = append(s.Participations, copyParticipation(p))
+		if k.ConsumerKey == key && suits(p.Version()) {
+			records.Participations = append(records.Participations, copyParticipation(p))
 		}
 	}
 	for k, a := range m.admissions {
-		if k.ConsumerKey == key && a.Version().Rank < consumer.TerminalRank {
-			s.Admissions = append(s.Admissions, copyAdmission(a))
+		if k.ConsumerKey == key && suits(a.Version()) {
+			records.Admissions = append(records.Admissions, copyAdmission(a))
 		}
 	}
-	return s, nil
+	return records
+}
+
+func hasNotEnded(v consumer.Version) bool { return v.Rank < consumer.TerminalRank }
+
+func whatever(consumer.Version) bool { return true }
+
+// Export implements [consumer.Exporter].
+func (m *Model) Export(ctx context.Context, organizationID, consumerID string) (consumer.Export, error) {
+	if err := ctx.Err(); err != nil {
+		return consumer.Export{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: consumerID}
+	records := m.recordsOf(key, whatever)
+	export := consumer.Export{
+		Participations: append([]consumer.Participation{}, records.Participations...), // never nil
+		Admissions:     append([]consumer.Admission{}, records.Admissions...),
+	}
+	if profile, ok := m.consumers[key]; ok {
+		export.Consumer = new(copyConsumer(profile))
+	}
+	if export.Consumer == nil && len(export.Participations)+len(export.Admissions) == 0 {
+		return consumer.Export{}, consumer.ErrNotFound
+	}
+	slices.SortFunc(export.Participations, compareParticipations)
+	slices.SortFunc(export.Admissions, compareAdmissions)
+	return export, nil
 }
 
 // Write implements [consumer.Writer].
@@ -90,16 +148,21 @@ func (m *Model) Write(ctx context.Context, batch consumer.Batch) (consumer.Write
 	if m.conflicts(batch.APIKeys) {
 		return consumer.WriteResult{}, consumer.ErrConflict
 	}
-	applied := putGreatest(m.consumers, batch.Consumers, consumerKey, copyConsumer) +
-		putGreatest(m.participations, batch.Participations, participationKey, copyParticipation) +
-		putGreatest(m.admissions, batch.Admissions, admissionKey, copyAdmission)
+	applied := m.put(batch)
 	for _, k := range batch.APIKeys {
 		if _, known := m.apiKeys[k.Digest]; !known {
-			m.apiKeys[k.Digest] = k
+			m.apiKeys[k.Digest] = copyAPIKey(k)
 		}
 	}
 	records := len(batch.Consumers) + len(batch.Participations) + len(batch.Admissions)
 	return consumer.WriteResult{Applied: applied, Stale: records - applied}, nil
+}
+
+// put returns the number of records that changed.
+func (m *Model) put(batch consumer.Batch) (applied int) {
+	return putGreatest(m.consumers, batch.Consumers, consumerKey, copyConsumer) +
+		putGreatest(m.participations, batch.Participations, participationKey, copyParticipation) +
+		putGreatest(m.admissions, batch.Admissions, admissionKey, copyAdmission)
 }
 
 func (m *Model) conflicts(keys []consumer.APIKey) bool {
@@ -117,7 +180,6 @@ func (m *Model) conflicts(keys []consumer.APIKey) bool {
 	return false
 }
 
-// putGreatest returns the number of records that changed.
 func putGreatest[K comparable, R interface{ Version() consumer.Version }](
 	stored map[K]R, records []R, keyOf func(R) K, copyOf func(R) R,
 ) int {
@@ -143,19 +205,79 @@ func (m *Model) Erase(ctx context.Context, organizationID, consumerID string) er
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.erase(key)
+	return nil
+}
+
+func (m *Model) erase(key consumer.ConsumerKey) {
 	m.erased[key] = true
 	delete(m.consumers, key)
-	for k := range m.participations {
-		if k.ConsumerKey == key {
-			delete(m.participations, k)
+	maps.DeleteFunc(m.participations, func(k recordKey, _ consumer.Participation) bool { return k.ConsumerKey == key })
+	maps.DeleteFunc(m.admissions, func(k recordKey, _ consumer.Admission) bool { return k.ConsumerKey == key })
+}
+
+// Merge implements [consumer.Merger].
+func (m *Model) Merge(ctx context.Context, organizationID, guestID, consumerID string) (consumer.WriteResult, error) {
+	if err := ctx.Err(); err != nil {
+		return consumer.WriteResult{}, err
+	}
+	if err := consumer.ValidateMerge(organizationID, guestID, consumerID); err != nil {
+		return consumer.WriteResult{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	guest := consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: guestID}
+	moved := m.recordsOf(guest, whatever)
+	records := len(moved.Participations) + len(moved.Admissions)
+	_, guestKnown := m.consumers[guest]
+	_, consumerKnown := m.consumers[consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: consumerID}]
+	switch {
+	case m.erased[guest]:
+		return consumer.WriteResult{}, nil
+	case !consumerKnown, !guestKnown && records == 0:
+		return consumer.WriteResult{}, consumer.ErrNotFound
+	}
+	for i := range moved.Participations {
+		moved.Participations[i].ConsumerID = consumerID
+	}
+	for i := range moved.Admissions {
+		moved.Admissions[i].ConsumerID = consumerID
+	}
+	applied := m.put(moved)
+	m.erase(guest)
+	return consumer.WriteResult{Applied: applied, Stale: records - applied}, nil
+}
+
+// Purge implements [consumer.Purger].
+func (m *Model) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if err := consumer.ValidatePurge(before, limit); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before = before.Truncate(time.Microsecond)
+	deleted := purge(m.participations, limit, func(p consumer.Participation) bool { return isOver(p.Version(), p.ExpiresAt, before) })
+	deleted += purge(m.admissions, limit-deleted, func(a consumer.Admission) bool { return isOver(a.Version(), a.ExpiresAt, before) })
+	return deleted, nil
+}
+
+// isOver reports whether a record may be purged.
+func isOver(v consumer.Version, expiresAt *time.Time, before time.Time) bool {
+	return v.UpdatedAt.Before(before) && (!hasNotEnded(v) || expiresAt != nil && expiresAt.Before(before))
+}
+
+// purge returns how many records it deleted.
+func purge[R any](stored map[recordKey]R, limit int, isOver func(R) bool) (deleted int) {
+	for k, r := range stored {
+		if deleted < limit && isOver(r) {
+			delete(stored, k)
+			deleted++
 		}
 	}
-	for k := range m.admissions {
-		if k.ConsumerKey == key {
-			delete(m.admissions, k)
-		}
-	}
-	return nil
+	return deleted
 }
 
 // OrganizationByKey implements [consumer.KeyReader].
@@ -169,6 +291,46 @@ func (m *Model) OrganizationByKey(ctx context.Context, digest [32]byte, now time
 		return k.OrganizationID, nil
 	}
 	return "", consumer.ErrNotFound
+}
+
+// APIKeys implements [consumer.KeyManager].
+func (m *Model) APIKeys(ctx context.Context, organizationID string) ([]consumer.APIKey, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []consumer.APIKey
+	for _, k := range m.apiKeys {
+		if k.OrganizationID == organizationID {
+			all = append(all, copyAPIKey(k))
+		}
+	}
+	slices.SortFunc(all, func(a, b consumer.APIKey) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), bytes.Compare(a.Digest[:], b.Digest[:]))
+	})
+	return all, nil
+}
+
+// RevokeAPIKey implements [consumer.KeyManager].
+func (m *Model) RevokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := consumer.ValidateRevocation(at); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k, ok := m.apiKeys[digest]
+	if !ok || k.OrganizationID != organizationID {
+		return consumer.ErrNotFound
+	}
+	if k.RevokedAt == nil || at.Before(*k.RevokedAt) {
+		k.RevokedAt = &at
+		m.apiKeys[digest] = k.Normalized()
+	}
+	return nil
 }
 
 func consumerKey(c consumer.Consumer) consumer.ConsumerKey {
@@ -205,6 +367,11 @@ func copyParticipation(p consumer.Participation) consumer.Participation {
 func copyAdmission(a consumer.Admission) consumer.Admission {
 	a.ExpiresAt, a.EndedAt = copyOf(a.ExpiresAt), copyOf(a.EndedAt)
 	return a
+}
+
+func copyAPIKey(k consumer.APIKey) consumer.APIKey {
+	k.ExpiresAt, k.RevokedAt = copyOf(k.ExpiresAt), copyOf(k.RevokedAt)
+	return k
 }
 
 func copyOf[T any](p *T) *T {

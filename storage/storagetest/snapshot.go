@@ -89,7 +89,18 @@ func testEveryTerminalStatus(t *testing.T, store consumer.Store) {
 }
 
 func testEveryField(t *testing.T, store consumer.Store) {
-	batch := together(profiles(profile()), participations(
+	write(t, store, everyField())
+	wantSnapshot(t, store, everyField())
+}
+
+// everyField returns records in which every field is set once, in the order of an
+// export.
+func everyField() consumer.Batch {
+	return together(profiles(profile()), participations(
+		participation(func(p *consumer.Participation) {
+			p.Type, p.ID, p.Status = consumer.Auction, "auction_1", consumer.StatusWon
+			p.LastBidAmount, p.LastBidTime, p.BidCount = new(consumer.Amount("250.00")), new(at(4)), new(int64(3))
+		}),
 		participation(func(p *consumer.Participation) {
 			p.Status, p.Position, p.AdmittedAt, p.AdmissionToken = consumer.StatusAdmitted, new(int64(0)), new(at(1)), new("token")
 			p.ExpiresAt, p.UpdatedAt, p.DenyReason = new(at(2)), at(3), new("none yet")
@@ -98,13 +109,7 @@ func testEveryField(t *testing.T, store consumer.Store) {
 			p.ID, p.Position = "queue_2", new(int64(1<<53-1))
 		}),
 		participation(func(p *consumer.Participation) {
-			p.Type, p.ID, p.Status = consumer.Auction, "auction_1", consumer.StatusWon
-			p.LastBidAmount, p.LastBidTime, p.BidCount = new(consumer.Amount("250.00")), new(at(4)), new(int64(3))
-		}),
-		participation(func(p *consumer.Participation) {
 			p.Type, p.ID, p.Status, p.SelectedVariantID = consumer.TimedRelease, "release_1", consumer.StatusEntered, new("variant_1")
 		}),
 	), admissions(admission(func(a *consumer.Admission) { a.ExpiresAt = new(at(9)) })))
-	write(t, store, batch)
-	wantSnapshot(t, store, batch)
 }

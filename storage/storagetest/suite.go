@@ -15,10 +15,15 @@ func Run(t *testing.T, open func(t *testing.T) consumer.Store) {
 		cases []storeCase
 	}{
 		{"profile", profileCases()},
+		{"lookup", lookupCases()},
 		{"snapshot", snapshotCases()},
+		{"export", exportCases()},
 		{"write", writeCases()},
 		{"convergence", convergenceCases()},
+		{"bulk", bulkCases()},
+		{"merge", mergeCases()},
 		{"erase", eraseCases()},
+		{"purge", purgeCases()},
 		{"api key", apiKeyCases()},
 		{"text", textCases()},
 		{"time", timeCases()},

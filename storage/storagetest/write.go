@@ -62,6 +62,15 @@ func writeCases() []storeCase {
 			erase(t, store, organization, otherPerson)
 			wantAllOrNothing(t, store, consumer.ErrErased, participation(func(p *consumer.Participation) { p.ConsumerID = otherPerson }))
 		}},
+		{"a bad field is told before an erased consumer, and that before a taken key", func(t *testing.T, store consumer.Store) {
+			erase(t, store, organization, person)
+			write(t, store, keys(apiKey("pk_test_1")))
+			taken := apiKey("pk_test_1")
+			taken.OrganizationID = otherOrganization
+			bad := participations(participation(func(p *consumer.Participation) { p.Status = consumer.StatusWaiting }))
+			wantRefused(t, store, together(profiles(profile()), bad, keys(taken)), consumer.ErrInvalid)
+			wantRefused(t, store, together(profiles(profile()), keys(taken)), consumer.ErrErased)
+		}},
 		{"nothing is written when an API key is taken", func(t *testing.T, store consumer.Store) {
 			write(t, store, keys(apiKey("pk_test_1")))
 			taken := apiKey("pk_test_1")
@@ -150,7 +159,7 @@ func testEveryBadFieldIsNamed(t *testing.T, store consumer.Store) {
 	wantInvalidFields(t, err,
 		"consumers[1].email", "consumers[1].phone",
 		"participations[1].sequenceId", "participations[1].status",
-		"admissions[0].admissionToken", "apiKeys[0].kind")
+		"admissions[0].admissionToken", "apiKeys[0].kind", "apiKeys[0].digest")
 	wantNotFound(t, store, organization, person)
 }
 

@@ -16,6 +16,8 @@ type Row struct {
 	UpdatedAt int64 `db:"updated_at"`
 	// StatusRank is the Rank of the record's version, 0 for a profile.
 	StatusRank int `db:"status_rank"`
+	// ExpiresAt is in the same unit, nil when the record doesn't expire.
+	ExpiresAt *int64 `db:"expires_at"`
 	// Record is the canonical JSON. It never contains a raw line feed, because JSON
 	// escapes control characters in strings and the canonical form has no spaces.
 	Record string `db:"record"`
@@ -76,19 +78,25 @@ func greatest[R any](records []R, of func(R) Row) []Row {
 }
 
 func ofConsumer(c consumer.Consumer) Row {
-	return of(Key{OrganizationID: c.OrganizationID, ConsumerID: c.ID}, c.Version())
+	return of(Key{OrganizationID: c.OrganizationID, ConsumerID: c.ID}, c.Version(), nil)
 }
 
 func ofParticipation(p consumer.Participation) Row {
-	return of(Key{p.OrganizationID, p.ConsumerID, string(p.Type), p.ID}, p.Version())
+	return of(Key{p.OrganizationID, p.ConsumerID, string(p.Type), p.ID}, p.Version(), p.ExpiresAt)
 }
 
 func ofAdmission(a consumer.Admission) Row {
-	return of(Key{a.OrganizationID, a.ConsumerID, string(a.DistributionType), a.DistributionID}, a.Version())
+	return of(Key{a.OrganizationID, a.ConsumerID, string(a.DistributionType), a.DistributionID}, a.Version(), a.ExpiresAt)
 }
 
-func of(key Key, v consumer.Version) Row {
-	return Row{Key: key, UpdatedAt: v.UpdatedAt.UnixMicro(), StatusRank: v.Rank, Record: string(v.Canonical)}
+func of(key Key, v consumer.Version, expiresAt *time.Time) Row {
+	return Row{
+		Key:        key,
+		UpdatedAt:  v.UpdatedAt.UnixMicro(),
+		StatusRank: v.Rank,
+		ExpiresAt:  Micros(expiresAt),
+		Record:     string(v.Canonical),
+	}
 }
 
 // Micros is an optional moment as a column holds it: microseconds since 1970, or
@@ -98,4 +106,12 @@ func Micros(t *time.Time) *int64 {
 		return nil
 	}
 	return new(t.UnixMicro())
+}
+
+// Moment is the way back.
+func Moment(micros *int64) *time.Time {
+	if micros == nil {
+		return nil
+	}
+	return new(time.UnixMicro(*micros).UTC())
 }

@@ -2,14 +2,11 @@ package row_test
 
 import (
 	"encoding/hex"
-	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/row"
@@ -39,10 +36,12 @@ func profile(name string) consumer.Consumer {
 }
 
 func TestRowHoldsTheVersion(t *testing.T) {
+	expiring := admission(new(moment()))
+	expiring.ExpiresAt = new(moment().Add(time.Second))
 	got := row.FromBatch(consumer.Batch{
 		Consumers:      []consumer.Consumer{profile("Ada")},
 		Participations: []consumer.Participation{participation("queue_1", consumer.StatusLeft, moment())},
-		Admissions:     []consumer.Admission{admission(new(moment()))},
+		Admissions:     []consumer.Admission{expiring},
 	})
 	const micros = 1_767_323_045_000_678
 	want := row.Rows{
@@ -57,8 +56,8 @@ func TestRowHoldsTheVersion(t *testing.T) {
 		}},
 		Admissions: []row.Row{{
 			Key:       row.Key{OrganizationID: "org_1", ConsumerID: "cons_1", Type: "draw", ID: "draw_1"},
-			UpdatedAt: micros, StatusRank: consumer.TerminalRank,
-			Record: string(admission(new(moment())).AppendCanonical(nil)),
+			UpdatedAt: micros, StatusRank: consumer.TerminalRank, ExpiresAt: new(int64(micros + 1_000_000)),
+			Record: string(expiring.AppendCanonical(nil)),
 		}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -101,53 +100,6 @@ func TestRowsAreInTheOrderOfTheirKeys(t *testing.T) {
 	}
 }
 
-// TestTextSeparatesRecords holds the assumption on which snapshots are framed.
-func TestTextSeparatesRecords(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		want := consumer.Snapshot{Consumer: profile(rapid.String().Draw(rt, "name"))}
-		var participations, admissions []string
-		for range rapid.IntRange(0, 4).Draw(rt, "records") {
-			p := participation("queue_1", consumer.StatusDenied, moment())
-			p.DenyReason = new(rapid.String().Draw(rt, "reason"))
-			a := admission(nil)
-			a.AdmissionToken = rapid.String().Draw(rt, "token")
-			want.Participations, want.Admissions = append(want.Participations, p), append(want.Admissions, a)
-			participations = append(participations, string(p.AppendCanonical(nil)))
-			admissions = append(admissions, string(a.AppendCanonical(nil)))
-		}
-		found := row.Found{
-			Profile:        want.Consumer.AppendCanonical(nil),
-			Participations: []byte(strings.Join(participations, string(row.Separator))),
-			Admissions:     []byte(strings.Join(admissions, string(row.Separator))),
-		}
-		got, err := found.Snapshot("org_1", "cons_1")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			rt.Fatalf("snapshot (-want +got):\n%s", diff)
-		}
-	})
-}
-
-func TestUnreadableRecordIsUnavailable(t *testing.T) {
-	good := profile("Ada").AppendCanonical(nil)
-	for rule, found := range map[string]row.Found{
-		"no profile":          {},
-		"a cut-off profile":   {Profile: good[:len(good)-1]},
-		"two profiles":        {Profile: append(slices.Clone(good), good...)},
-		"a bad participation": {Profile: good, Participations: []byte(`{"enteredAt":"secret"}`)},
-		"a bad admission":     {Profile: good, Admissions: []byte("{}\nsecret")},
-	} {
-		t.Run(rule, func(t *testing.T) {
-			_, err := found.Snapshot("org_1", "cons_1")
-			if !errors.Is(err, consumer.ErrUnavailable) || strings.Contains(err.Error(), "secret") {
-				t.Errorf("the error is %v, want ErrUnavailable without the record", err)
-			}
-		})
-	}
-}
-
 // TestErasureDigestIsPinned because another digest would forget who was erased.
 func TestErasureDigestIsPinned(t *testing.T) {
 	digest := row.ErasureDigest(consumer.ConsumerKey{OrganizationID: "org_1", ConsumerID: "cons_1"})
@@ -162,5 +114,26 @@ func TestErasureDigestTellsIDsApart(t *testing.T) {
 	b := row.ErasureDigest(consumer.ConsumerKey{OrganizationID: "ab", ConsumerID: "c"})
 	if a == b {
 		t.Error("two consumers have one digest")
+	}
+}
+
+func TestMomentIsTheWayBackFromMicros(t *testing.T) {
+	for _, want := range []*time.Time{
+		nil, new(moment()), new(time.Unix(0, 0).UTC()), new(time.Unix(-1, 1000).UTC()),
+		new(time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC)), new(time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)),
+	} {
+		if diff := cmp.Diff(want, row.Moment(row.Micros(want))); diff != "" {
+			t.Errorf("moment (-want +got):\n%s", diff)
+		}
+	}
+	if zone := row.Moment(row.Micros(new(time.Now()))).Location(); zone != time.UTC {
+		t.Errorf("the zone is %v, want UTC", zone)
+	}
+}
+
+func TestPossibleIDsLeavesOutWhatNoRecordHas(t *testing.T) {
+	got := row.PossibleIDs([]string{"cons_1", "", "a/b", "cons_1", "\x00", "\xff", `"`, "CONS_1", "ä", "..", "~"})
+	if diff := cmp.Diff([]string{"cons_1", "cons_1", "CONS_1", "~"}, got); diff != "" {
+		t.Errorf("ids (-want +got):\n%s", diff)
 	}
 }

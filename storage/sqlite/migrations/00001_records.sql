@@ -23,7 +23,12 @@ CREATE TABLE participations (
     id              TEXT    NOT NULL, -- of the distribution
     updated_at      INTEGER NOT NULL, -- microseconds since 1970: when the state became true
     status_rank     INTEGER NOT NULL, -- decides at equal moments; from 100 on it has ended and is a tombstone
+    expires_at      INTEGER,          -- microseconds since 1970, NULL for never: the first moment at which it is not active
     record          TEXT    NOT NULL, -- canonical JSON, for example record ->> 'status'; holds a secret token
+    over_at         INTEGER GENERATED ALWAYS AS (CASE
+        WHEN status_rank >= 100 THEN updated_at
+        WHEN expires_at IS NOT NULL THEN max(updated_at, expires_at)
+    END), -- microseconds since 1970, NULL for never: after this moment it may be purged
     PRIMARY KEY (organization_id, consumer_id, type, id)
 ) STRICT, WITHOUT ROWID;
 -- +goose StatementEnd
@@ -36,7 +41,12 @@ CREATE TABLE admissions (
     distribution_id   TEXT    NOT NULL,
     updated_at        INTEGER NOT NULL, -- microseconds since 1970: when the state became true
     status_rank       INTEGER NOT NULL, -- 0, or from 100 on: it was ended and is a tombstone
+    expires_at        INTEGER,          -- microseconds since 1970, NULL for never: the first moment at which it is not live
     record            TEXT    NOT NULL, -- canonical JSON, for example record ->> 'expiresAt'; holds a secret token
+    over_at           INTEGER GENERATED ALWAYS AS (CASE
+        WHEN status_rank >= 100 THEN updated_at
+        WHEN expires_at IS NOT NULL THEN max(updated_at, expires_at)
+    END), -- microseconds since 1970, NULL for never: after this moment it may be purged
     PRIMARY KEY (organization_id, consumer_id, distribution_type, distribution_id)
 ) STRICT, WITHOUT ROWID;
 -- +goose StatementEnd
@@ -60,6 +70,10 @@ CREATE TABLE api_keys (
     PRIMARY KEY (organization_id, digest)
 ) STRICT, WITHOUT ROWID;
 -- +goose StatementEnd
+
+-- What ended, and what will expire, wait for a purge.
+CREATE INDEX participations_over ON participations (over_at) WHERE over_at IS NOT NULL;
+CREATE INDEX admissions_over ON admissions (over_at) WHERE over_at IS NOT NULL;
 
 -- A key arrives without its organization, and belongs to one only.
 CREATE UNIQUE INDEX api_keys_digest ON api_keys (digest);

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -100,12 +99,6 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		header.Set("Retry-After", strconv.Itoa(limited.retryAfter))
 	case http.StatusBadRequest:
 		body.Message = "A " + r.Method + " request has no body here."
-		// Otherwise net/http would wait for the body before it lets the answer go, and then
-		// reuse a connection on which the two sides may disagree where the next request
-		// begins (RFC 9112, section 11.2). The deadline, long past, ends the wait for a
-		// body that never comes; a writer that has none has no connection either.
-		header.Set("Connection", "close")
-		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 	}
 	a.log(r, header, answer, err)
 	writeError(w, answer.status, body)

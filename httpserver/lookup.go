@@ -35,7 +35,7 @@ func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unauthenticated{errSecretKeyRequired, err}
 	}
-	if err := a.admitServer(w, r); err != nil {
+	if err := a.admitServer(w, r, organizationID); err != nil {
 		return err
 	}
 	id := r.PathValue(pathID)

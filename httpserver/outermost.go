@@ -6,15 +6,19 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"time"
 )
 
 const headerRequestID = "X-Request-Id"
 
-// outermost stands around everything: it names the request, and answers a panic like
-// any other bug.
+// outermost stands around everything: it names the request, doesn't wait for a body,
+// and answers a panic like any other bug.
 func (a *API) outermost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(headerRequestID, requestID(r.Header))
+		if r.ContentLength != 0 { // -1 when it is not known
+			abandonBody(w)
+		}
 		defer func() {
 			if cause := recover(); cause != nil {
 				a.recovered(w, r, cause)
@@ -22,6 +26,16 @@ func (a *API) outermost(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// abandonBody gives the connection up that a request with a body came on. Nothing here
+// reads one. Otherwise net/http would wait for it before it lets the answer go, and
+// then reuse a connection on which the two sides may disagree where the next request
+// begins (RFC 9112, section 11.2). The deadline, long past, ends the wait for a body
+// that never comes; a writer that has no deadline has no connection either.
+func abandonBody(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 }
 
 // recovered answers a panic. The value may hold anything, a token too, so only the

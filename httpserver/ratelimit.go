@@ -1,11 +1,13 @@
 package httpserver
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +17,9 @@ import (
 // RateLimit bounds how often a caller may ask, in fixed windows of the clock: all
 // callers' counts begin anew at the same moments. It is kept in memory, so that each
 // replica counts for itself.
+//
+// Browsers of other origins can read Retry-After, which is exposed to them, and the
+// same number in the body of 429; not the X-RateLimit headers.
 //
 // Only callers who have proven who they are count, so that a stranger can neither use
 // up somebody's allowance nor fill the memory. Every answer to them carries
@@ -27,7 +32,8 @@ type RateLimit struct {
 	PerConsumer int
 	// PerKey is how many requests may be made with one API key in a window: with a
 	// publishable key by all the consumers together, with a secret key by all the
-	// servers. Zero: no limit.
+	// servers. Callers whom an [Authenticator] of another kind knows without these keys
+	// count by their organization. Zero: no limit.
 	PerKey int
 	// Window is the length of a window, in whole seconds. Default: one minute.
 	Window time.Duration
@@ -36,11 +42,11 @@ type RateLimit struct {
 func (l RateLimit) validate() error {
 	switch {
 	case l.PerConsumer < 0:
-		return errors.New("PerConsumer is negative")
+		return errors.New("the limit PerConsumer is negative")
 	case l.PerKey < 0:
-		return errors.New("PerKey is negative")
+		return errors.New("the limit PerKey is negative")
 	case l.Window < 0, l.Window%time.Second != 0:
-		return errors.New("Window must be whole seconds")
+		return errors.New("the Window is not of whole seconds")
 	}
 	return nil
 }
@@ -124,10 +130,14 @@ func (l *limiter) take(key, consumer string, now time.Time) (closest quota, limi
 
 // admitConsumer counts a consumer's request.
 func (a *API) admitConsumer(w http.ResponseWriter, r *http.Request, identity auth.Identity, now time.Time) error {
-	return a.admit(w, r.Header.Get(auth.HeaderPublishableKey), identity.OrganizationID+"\x00"+identity.ConsumerID, now)
+	key := cmp.Or(r.Header.Get(auth.HeaderPublishableKey), identity.OrganizationID)
+	return a.admit(w, key, identity.OrganizationID+"\x00"+identity.ConsumerID, now)
 }
 
-// admitServer counts a server's request.
-func (a *API) admitServer(w http.ResponseWriter, r *http.Request) error {
-	return a.admit(w, r.Header.Get(auth.HeaderAuthorization), "", a.now())
+// admitServer counts a server's request. The key is what stands last in the header,
+// in however many ways the scheme before it can be spelled.
+func (a *API) admitServer(w http.ResponseWriter, r *http.Request, organizationID string) error {
+	authorization := r.Header.Get(auth.HeaderAuthorization)
+	key := authorization[strings.LastIndexByte(authorization, ' ')+1:]
+	return a.admit(w, cmp.Or(key, organizationID), "", a.now())
 }

@@ -89,6 +89,27 @@ func TestRateLimitPerKey(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	for _, spelling := range []string{"bearer ", "BEARER ", "Bearer   "} {
+		t.Run("a key counts as one, however the scheme is spelled: "+strings.TrimSpace(spelling), func(t *testing.T) {
+			if r := w.do("GET", prefix+"/cons_1", "Authorization", spelling+secret); r.StatusCode != 429 {
+				t.Errorf("status %d", r.StatusCode)
+			}
+		})
+	}
+	t.Run("without our keys the organization counts", func(t *testing.T) {
+		w := newWorld(t, func(o *httpserver.Options) {
+			o.RateLimit = httpserver.RateLimit{PerKey: 1}
+			o.Auth = fakeAuth{}
+		})
+		for _, want := range []int{200, 429} {
+			if r := w.do("GET", prefix+"/cons_1"); r.StatusCode != want {
+				t.Errorf("look-up: %d, want %d", r.StatusCode, want)
+			}
+		}
+		if r := w.do("GET", prefix+"/me"); r.StatusCode != 429 {
+			t.Errorf("me: %d", r.StatusCode)
+		}
+	})
 }
 
 func TestRateLimitShowsTheClosest(t *testing.T) {
@@ -129,6 +150,23 @@ func TestBodyIsRefused(t *testing.T) {
 			if text := string(answers); !strings.HasPrefix(text, "HTTP/1.1 400 ") || strings.Count(text, "HTTP/1.1 ") != 1 ||
 				!strings.Contains(text, `{"error":"Bad request","message":"A GET request has no body here."}`) {
 				t.Errorf("answered:\n%s", text)
+			}
+		})
+	}
+	for name, request := range map[string]string{
+		"405": "POST " + prefix + "/me", "404": "GET /nowhere", "204": "OPTIONS " + prefix + "/me",
+	} {
+		t.Run("nobody waits for the body of what is answered with "+name, func(t *testing.T) {
+			connection, err := net.Dial("tcp", server.Listener.Addr().String())
+			must(t, err)
+			defer connection.Close()
+			must(t, connection.SetDeadline(time.Now().Add(5*time.Second)))
+			_, err = io.WriteString(connection, request+" HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+			must(t, err)
+			answer, err := io.ReadAll(connection)
+			must(t, err)
+			if !strings.HasPrefix(string(answer), "HTTP/1.1 "+name+" ") {
+				t.Errorf("answered:\n%s", answer)
 			}
 		})
 	}

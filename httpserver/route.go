@@ -16,6 +16,10 @@ import (
 //	mux.Handle("/api/v1/consumers", h)
 //	mux.Handle("/api/v1/consumers/", h)
 //
+// The mux still redirects a path that it would clean, such as one with a doubled
+// slash, before this handler sees it; as the only handler, or under a mux that
+// doesn't clean, it answers those with 404.
+//
 // Under http.StripPrefix, give the prefix that is left.
 func (a *API) Handler(prefix string) http.Handler {
 	prefix = "/" + strings.Trim(prefix, "/")
@@ -63,7 +67,7 @@ func (a *API) endpoint(serve func(http.ResponseWriter, *http.Request) error) htt
 		switch r.Method {
 		case http.MethodGet, http.MethodHead:
 			err := error(errBody)
-			if r.ContentLength == 0 { // -1 when it is not known
+			if r.ContentLength == 0 {
 				err = serve(w, r)
 			}
 			if err != nil {

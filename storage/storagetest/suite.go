@@ -41,6 +41,10 @@ func Run(t *testing.T, open func(t *testing.T) consumer.Store) {
 			}
 		})
 	}
+	t.Run("no method tells of another organization", func(t *testing.T) {
+		t.Parallel()
+		testTenancy(t, open(t), open(t))
+	})
 }
 
 // storeCase is one sentence of the contract and its test on an empty store.

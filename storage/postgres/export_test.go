@@ -1,0 +1,28 @@
+package postgres
+
+import "github.com/jmoiron/sqlx"
+
+// RequiredSchema is the version that this program needs.
+const RequiredSchema = requiredSchema
+
+// The statements let tests look at their plans.
+const (
+	ProfileStatement   = profileStatement
+	ProfilesStatement  = profilesStatement
+	SnapshotStatement  = snapshotStatement
+	ExportStatement    = exportStatement
+	APIKeyStatement    = apiKeyStatement
+	APIKeysStatement   = apiKeysStatement
+	AnyErased          = anyErased
+	MergeState         = mergeState
+	MoveParticipations = moveParticipations
+	MoveAdmissions     = moveAdmissions
+	PurgeParticipation = purgeParticipations
+	PurgeAdmissions    = purgeAdmissions
+	AnyConflict        = anyConflict
+	RevokeAPIKey       = revokeAPIKey
+)
+
+// Primary and Reading let tests look at the pools.
+func (s *Store) Primary() *sqlx.DB { return s.primary }
+func (s *Store) Reading() *sqlx.DB { return s.reading }

@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/internal/row"
+)
+
+const mergeState = `
+SELECT ` + schemaVersion + ` AS schema_version,
+	EXISTS (SELECT 1 FROM erasures WHERE organization_id = $1 AND consumer_digest = $4) AS guest_gone,
+	EXISTS (SELECT 1 FROM consumers WHERE organization_id = $1 AND id = $2) AS guest_profile,
+	(SELECT count(*) FROM participations WHERE organization_id = $1 AND consumer_id = $2) +
+	(SELECT count(*) FROM admissions WHERE organization_id = $1 AND consumer_id = $2) AS guest_records,
+	EXISTS (SELECT 1 FROM consumers WHERE organization_id = $1 AND id = $3) AS consumer_profile`
+
+// A record names its consumer in the key only, so it moves as it is, and whether it
+// stays is decided as for any write.
+
+const moveParticipations = `
+INSERT INTO participations (organization_id, consumer_id, type, id, updated_at, status_rank, expires_at, record)
+SELECT organization_id, $3, type, id, updated_at, status_rank, expires_at, record
+FROM participations WHERE organization_id = $1 AND consumer_id = $2` + participationDecides
+
+const moveAdmissions = `
+INSERT INTO admissions
+	(organization_id, consumer_id, distribution_type, distribution_id, updated_at, status_rank, expires_at, record)
+SELECT organization_id, $3, distribution_type, distribution_id, updated_at, status_rank, expires_at, record
+FROM admissions WHERE organization_id = $1 AND consumer_id = $2` + admissionDecides
+
+// Merge implements [consumer.Merger]. Like [Store.Erase] it waits for the
+// organization's writes that are running, and they for it.
+func (s *Store) Merge(ctx context.Context, organizationID, guestID, consumerID string) (consumer.WriteResult, error) {
+	result, err := s.merge(ctx, organizationID, guestID, consumerID)
+	return result, translate(ctx, "merge consumers", err)
+}
+
+func (s *Store) merge(ctx context.Context, organizationID, guestID, consumerID string) (consumer.WriteResult, error) {
+	if err := consumer.ValidateMerge(organizationID, guestID, consumerID); err != nil {
+		return consumer.WriteResult{}, err
+	}
+	guest := consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: guestID}
+	var result consumer.WriteResult
+	err := s.transact(ctx, withoutWriters(organizationID), func(ctx context.Context, t transaction) (err error) {
+		result, err = t.merge(ctx, guest, consumerID)
+		return err
+	})
+	if err != nil {
+		return consumer.WriteResult{}, err
+	}
+	return result, nil
+}
+
+func (t transaction) merge(ctx context.Context, guest consumer.ConsumerKey, consumerID string) (consumer.WriteResult, error) {
+	var state struct {
+		SchemaVersion   int64 `db:"schema_version"`
+		GuestGone       bool  `db:"guest_gone"`
+		GuestProfile    bool  `db:"guest_profile"`
+		GuestRecords    int   `db:"guest_records"`
+		ConsumerProfile bool  `db:"consumer_profile"`
+	}
+	digest := row.ErasureDigest(guest)
+	if err := t.GetContext(ctx, &state, mergeState, guest.OrganizationID, guest.ConsumerID, consumerID, digest[:]); err != nil {
+		return consumer.WriteResult{}, err
+	}
+	if err := checkSchema(state.SchemaVersion); err != nil {
+		return consumer.WriteResult{}, err
+	}
+	switch {
+	case state.GuestGone:
+		return consumer.WriteResult{}, nil
+	case !state.ConsumerProfile, !state.GuestProfile && state.GuestRecords == 0:
+		return consumer.WriteResult{}, consumer.ErrNotFound
+	}
+	applied := 0
+	for _, move := range []string{moveParticipations, moveAdmissions} {
+		n, err := t.affect(ctx, move, guest.OrganizationID, guest.ConsumerID, consumerID)
+		if err != nil {
+			return consumer.WriteResult{}, err
+		}
+		applied += n
+	}
+	return consumer.WriteResult{Applied: applied, Stale: state.GuestRecords - applied}, t.erase(ctx, guest)
+}

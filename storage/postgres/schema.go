@@ -1,0 +1,79 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// requiredSchema is the version of the last file in migrations.
+const requiredSchema = 1
+
+// schemaVersion is a part of statements, hence in parentheses.
+const schemaVersion = `(SELECT coalesce(max(version_id), 0) FROM goose_db_version)`
+
+// SchemaVersion returns the version of the database's schema, 0 when it was never
+// migrated, and the version that this program needs.
+func (s *Store) SchemaVersion(ctx context.Context) (current, required int64, err error) {
+	current, err = currentSchema(ctx, s.primary)
+	return current, requiredSchema, translate(ctx, "read schema version", err)
+}
+
+func currentSchema(ctx context.Context, db *sqlx.DB) (int64, error) {
+	var migrated bool
+	err := db.GetContext(ctx, &migrated, `SELECT to_regclass('goose_db_version') IS NOT NULL`)
+	if err != nil || !migrated {
+		return 0, err
+	}
+	var version int64
+	err = db.GetContext(ctx, &version, `SELECT `+schemaVersion)
+	return version, err
+}
+
+func requireSchema(ctx context.Context, db *sqlx.DB) error {
+	current, err := currentSchema(ctx, db)
+	if err != nil {
+		return err
+	}
+	return checkSchema(current)
+}
+
+func checkSchema(current int64) error {
+	switch {
+	case current > requiredSchema:
+		return fmt.Errorf("%w: a newer program migrated the database to version %d, and this one knows version %d",
+			consumer.ErrSchema, current, requiredSchema)
+	case current == 0:
+		return fmt.Errorf("%w: the database was never migrated", consumer.ErrSchema)
+	case current < requiredSchema:
+		return fmt.Errorf("%w: the database is at version %d and must be migrated to version %d",
+			consumer.ErrSchema, current, requiredSchema)
+	}
+	return nil
+}
+
+// explainSchema says which version it is when a statement found another schema than
+// the one that it was written for.
+func explainSchema(ctx context.Context, db *sqlx.DB, err error) error {
+	if !isSchemaMismatch(err) {
+		return err
+	}
+	return cmp.Or(requireSchema(ctx, db), err)
+}
+
+func (s *Store) refuseNewer(ctx context.Context) error {
+	for _, db := range s.servers() {
+		current, err := currentSchema(ctx, db)
+		if err != nil {
+			return err
+		}
+		if current > requiredSchema {
+			return checkSchema(current)
+		}
+	}
+	return nil
+}

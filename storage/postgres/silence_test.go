@@ -1,0 +1,112 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rejoinhq/rejoin/storage/postgres"
+	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
+)
+
+// cable is the way to a server, on which nothing moves while it is held.
+type cable struct {
+	moving sync.RWMutex // held for writing while nothing moves
+	url    string
+}
+
+// newCable returns a cable to the server of a database.
+func newCable(t *testing.T, database string) *cable {
+	t.Helper()
+	config, err := pgx.ParseConfig(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, address := pgconn.NetworkAddress(config.Host, config.Port)
+	c := &cable{}
+	near := listen(t, func(client net.Conn) {
+		server, err := net.Dial(network, address)
+		if err != nil {
+			_ = client.Close()
+			return
+		}
+		go c.move(server, client)
+		go c.move(client, server)
+	})
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(config.User, config.Password), Host: near, Path: "/" + config.Database, RawQuery: "sslmode=disable"}
+	c.url = u.String()
+	return c
+}
+
+func (c *cable) move(to, from net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	buffer := make([]byte, 4096)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		c.moving.RLock()
+		_, err = to.Write(buffer[:n])
+		c.moving.RUnlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// TestSilenceDoesNotHoldACallBack lets more callers than there are connections wait
+// for a server that stopped answering without a word.
+func TestSilenceDoesNotHoldACallBack(t *testing.T) {
+	cable := newCable(t, postgrestest.URL(t))
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: cable.url, MaxConnections: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
+		t.Fatal(err)
+	}
+
+	cable.moving.Lock()
+	const patience = 200 * time.Millisecond
+	begun := time.Now()
+	var all sync.WaitGroup
+	for w := range 12 {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			var err error
+			if w%2 == 0 {
+				_, err = store.Snapshot(ctx, "org_1", "cons_1")
+			} else {
+				_, err = store.Write(ctx, aConsumer("cons_2"))
+			}
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a call returned the error %v, want context.DeadlineExceeded", err)
+			}
+			if took := time.Since(begun); took > patience+3*time.Second {
+				t.Errorf("a call with a deadline of %v took %v", patience, took)
+			}
+		})
+	}
+	all.Wait()
+	cable.moving.Unlock()
+
+	wantConsumer(t, store, "cons_1")
+	if _, err := store.Write(t.Context(), aConsumer("cons_2")); err != nil {
+		t.Errorf("Write: %v", err)
+	}
+	wantIdle(t, store)
+}

@@ -2,12 +2,14 @@ package auth_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/rejoinhq/rejoin/auth"
 )
 
+// What a token costs that is verified, by the number of keys that it may be of.
 func BenchmarkVerify(b *testing.B) {
 	issuer := newSigner("issuer")
 	for _, keys := range []int{1, 3, 64} {
@@ -16,7 +18,7 @@ func BenchmarkVerify(b *testing.B) {
 			set = append(set, newSigner(fmt.Sprint(i)).key(fmt.Sprint("key-", i)))
 		}
 		set = append(set, issuer.key("issuer")) // last, the worst place for a token without kid
-		verifier := newVerifier(b, auth.VerifierOptions{Keys: staticSet(b, set...), Now: atNoon})
+		verifier := newVerifier(b, auth.VerifierOptions{Keys: staticSet(b, set...), Now: atNoon, CacheSize: -1})
 		for name, header := range map[string]string{"kid": headerOf("issuer"), "kidless": plainHeader} {
 			token := issuer.token(header, payload(nil))
 			b.Run(fmt.Sprintf("keys=%d/%s", keys, name), func(b *testing.B) {
@@ -29,6 +31,94 @@ func BenchmarkVerify(b *testing.B) {
 			})
 		}
 	}
+}
+
+// What a token costs that is remembered: one of a client that polls, one of many of a full
+// cache in turn, and both for all processors at once.
+func BenchmarkVerifyRemembered(b *testing.B) {
+	issuer := newSigner("issuer")
+	keys := staticSet(b, issuer.key("issuer"))
+	for _, clients := range []int{1, 1 << 15} {
+		verifier := newVerifier(b, auth.VerifierOptions{Keys: keys, Now: atNoon})
+		tokens := make([]string, clients)
+		for i := range tokens {
+			tokens[i] = issuer.token(plainHeader, payload(map[string]any{"consumerId": fmt.Sprint("cons_", i)}))
+			if _, err := verifier.Verify(b.Context(), tokens[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		verify := func(b *testing.B, i int) {
+			// A stride, so that neighbours in memory do not come one after the other.
+			if _, err := verifier.Verify(b.Context(), tokens[i*7919%clients]); err != nil {
+				b.Error(err)
+			}
+		}
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				verify(b, i)
+				i++
+			}
+		})
+		b.Run(fmt.Sprintf("clients=%d/parallel", clients), func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := 0; pb.Next(); i++ {
+					verify(b, i)
+				}
+			})
+		})
+	}
+}
+
+// What the cache costs while every token is new: the signature check dominates.
+func BenchmarkVerifyNew(b *testing.B) {
+	issuer := newSigner("issuer")
+	tokens := make([]string, 4096)
+	for i := range tokens {
+		tokens[i] = issuer.token(plainHeader, payload(map[string]any{"consumerId": fmt.Sprint("cons_", i)}))
+	}
+	verifier := newVerifier(b, auth.VerifierOptions{Keys: staticSet(b, issuer.key("")), Now: atNoon, CacheSize: 8})
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, err := verifier.Verify(b.Context(), tokens[i%len(tokens)]); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}
+
+// How much memory an entry of the cache takes, the table included.
+func BenchmarkCacheMemory(b *testing.B) {
+	const entries = 1 << 14
+	issuer := newSigner("issuer")
+	keys := staticSet(b, issuer.key(""))
+	tokens := make([]string, entries/2)
+	for i := range tokens {
+		tokens[i] = issuer.token(plainHeader, payload(map[string]any{
+			"consumerId": fmt.Sprintf("cons_%024d", i), "organizationId": fmt.Sprintf("org_%024d", 1), "sessionId": fmt.Sprintf("sess_%024d", i),
+		}))
+	}
+	for b.Loop() {
+		before := heap()
+		verifier := newVerifier(b, auth.VerifierOptions{Keys: keys, Now: atNoon, CacheSize: entries})
+		for _, token := range tokens {
+			if _, err := verifier.Verify(b.Context(), token); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(heap()-before-8*entries)/float64(verifier.CacheEntries()), "B/entry")
+		runtime.KeepAlive(tokens)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }
 
 // What a flood of junk costs.

@@ -23,11 +23,11 @@ var foreignClaims = [...]string{
 const latestDate = 253402300799
 
 // identityOf checks the claims of a token whose signature was verified, and says who it
-// speaks for.
-func (v *Verifier) identityOf(claims jwt.MapClaims, now time.Time) (Identity, error) {
+// speaks for, and from which second on: the later of iat and nbf, without leeway.
+func (v *Verifier) identityOf(claims jwt.MapClaims, now time.Time) (identity Identity, notBefore int64, err error) {
 	for _, name := range foreignClaims {
 		if _, present := claims[name]; present {
-			return Identity{}, refused(ReasonTokenPurpose)
+			return Identity{}, 0, refused(ReasonTokenPurpose)
 		}
 	}
 
@@ -36,30 +36,30 @@ func (v *Verifier) identityOf(claims jwt.MapClaims, now time.Time) (Identity, er
 	organizationID, _ := claims["organizationId"].(string)
 	sessionID, _ := claims["sessionId"].(string)
 	if consumerID == "" || organizationID == "" || sessionID == "" {
-		return Identity{}, refused(ReasonTokenClaims)
+		return Identity{}, 0, refused(ReasonTokenClaims)
 	}
 
 	issued, hasIssued := date(claims, "iat")
 	expires, hasExpires := date(claims, "exp")
-	_, notBefore := claims["nbf"]
-	if _, ok := date(claims, "nbf"); !hasIssued || !hasExpires || notBefore && !ok {
-		return Identity{}, refused(ReasonTokenClaims)
+	starts, hasStarts := date(claims, "nbf")
+	if _, present := claims["nbf"]; !hasIssued || !hasExpires || present && !hasStarts {
+		return Identity{}, 0, refused(ReasonTokenClaims)
 	}
 
 	// The moment is an option of the library's validator, hence one per token.
 	rules := append(v.rules[:len(v.rules):len(v.rules)], jwt.WithTimeFunc(func() time.Time { return now }))
 	if err := jwt.NewValidator(rules...).Validate(claims); err != nil {
-		return Identity{}, refused(validationReason(err))
+		return Identity{}, 0, refused(validationReason(err))
 	}
 	if lifetime := expires - issued; lifetime <= 0 || lifetime > v.maxLifetime.Seconds() {
-		return Identity{}, refused(ReasonTokenLifetime)
+		return Identity{}, 0, refused(ReasonTokenLifetime)
 	}
 	return Identity{
 		OrganizationID: organizationID,
 		ConsumerID:     consumerID,
 		SessionID:      sessionID,
 		ExpiresAt:      time.Unix(int64(expires), 0).UTC(),
-	}, nil
+	}, int64(max(issued, starts)), nil
 }
 
 // date returns a NumericDate (RFC 7519, section 2): seconds, fractions allowed.

@@ -13,6 +13,11 @@
 // [KeyFinder]. A store is one, [StaticKeys] holds keys from configuration, and a
 // [KeyCache] in front of either spares the look-up.
 //
+// A Verifier remembers the tokens that it has verified, may have a key set for each
+// organization, and may ask a [SessionChecker] whether a session goes on: see
+// [VerifierOptions]. A KeySet follows its issuer's keys by itself, and [KeySet.Ready] says
+// when it no longer can.
+//
 // Every refusal matches [ErrUnauthenticated] and is an [*Error], whose [Reason] is
 // for logs and metrics and whose [Error.PublicMessage] may be told to the client.
 // Any other error means that a dependency failed and nobody was refused. No error

@@ -40,6 +40,12 @@ const (
 	ReasonTokenAudience    Reason = "token_audience"      // aud is not the one that is required
 	ReasonTokenRefused     Reason = "token_refused"       // refused by a TokenVerifier that is not ours
 
+	// ReasonTokenOrganization: the token names no organization that has a key set; see
+	// VerifierOptions.KeysByOrganization.
+	ReasonTokenOrganization Reason = "token_organization"
+	// ReasonSessionEnded: the SessionChecker refused a token that is otherwise good.
+	ReasonSessionEnded Reason = "session_ended"
+
 	ReasonOrganizationMismatch Reason = "organization_mismatch" // token and publishable key are of two organizations
 )
 

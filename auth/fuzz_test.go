@@ -17,7 +17,7 @@ import (
 // be so by a plain reading as well, and nothing panics.
 func FuzzVerify(f *testing.F) {
 	plain, named := newSigner("plain"), newSigner("named")
-	verifier := newVerifier(f, auth.VerifierOptions{Keys: staticSet(f, plain.key(""), named.key("named")), Now: atNoon})
+	verifier := newVerifier(f, auth.VerifierOptions{Keys: staticSet(f, plain.key(""), named.key("named")), Now: atNoon, CacheSize: 8})
 
 	good := payload(nil)
 	for _, header := range []string{
@@ -46,6 +46,9 @@ func FuzzVerify(f *testing.F) {
 			token = segment(header) + "." + segment(claims) + "." + segment(strings.Repeat("\x00", 64))
 		}
 		identity, err := verifier.Verify(t.Context(), token)
+		if again, errAgain := verifier.Verify(t.Context(), token); again != identity || (errAgain == nil) != (err == nil) {
+			t.Fatalf("the second time it is %v, the first time it was %v", errAgain, err)
+		}
 		if err != nil {
 			if identity != (auth.Identity{}) {
 				t.Fatal("a refused token has an identity")
@@ -129,7 +132,7 @@ func FuzzKeySet(f *testing.F) {
 		if len(document.Keys) == 0 || len(document.Keys) > 64 {
 			t.Fatalf("a set of %d keys was taken", len(document.Keys))
 		}
-		verifier := newVerifier(t, auth.VerifierOptions{Keys: set, Now: atNoon})
+		verifier := newVerifier(t, auth.VerifierOptions{Keys: set, Now: atNoon, CacheSize: -1})
 		for _, token := range weak {
 			if _, err := verifier.Verify(t.Context(), token); err == nil {
 				t.Fatalf("a forgery is accepted with %q", content)

@@ -106,6 +106,13 @@ func newVerifier(t testing.TB, options auth.VerifierOptions) *auth.Verifier {
 	return verifier
 }
 
+// eachCache runs a test without the cache of verified tokens and with it.
+func eachCache(t *testing.T, test func(t *testing.T, size int)) {
+	for name, size := range map[string]int{"cache off": -1, "cache on": 0} {
+		t.Run(name, func(t *testing.T) { test(t, size) })
+	}
+}
+
 // wantReason fails unless err is a refusal for that reason, whose text gives nothing away.
 func wantReason(t *testing.T, err error, want auth.Reason) {
 	t.Helper()

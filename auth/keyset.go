@@ -17,6 +17,9 @@ const (
 	defaultForcedRefreshInterval = 10 * time.Second
 	defaultStartTimeout          = 10 * time.Second
 	refreshTimeout               = 5 * time.Second
+	firstRetry                   = time.Second
+	staleRefreshes               = 3
+	minStaleness                 = 15 * time.Minute
 )
 
 // KeySetOptions say where the keys come from and how often they are read again. Exactly
@@ -33,7 +36,8 @@ type KeySetOptions struct {
 	Keys []Key
 
 	// RefreshInterval is how often the set is read again, and so how long a key that its
-	// issuer has taken out still works. Default: 5 minutes.
+	// issuer has taken out still works. A read that failed is tried again after 1 s, 2 s,
+	// 4 s and so on, up to the RefreshInterval. Default: 5 minutes.
 	RefreshInterval time.Duration
 	// ForcedRefreshInterval is the time that must pass between two refreshes that tokens
 	// cause. Default: 10 s.
@@ -41,6 +45,17 @@ type KeySetOptions struct {
 	// StartTimeout bounds the first read, in NewKeySet. Each later one may take 5 s.
 	// Default: 10 s.
 	StartTimeout time.Duration
+	// StartWithoutKeys lets NewKeySet return a set, without any key, when the first read
+	// fails, for a program that is to start while its issuer is down. The set then heals by
+	// itself, as after any other read that failed. Until it was read, [KeySet.Ready] and
+	// [Verifier.Verify] fail, the latter with an error that is no refusal: nothing is known
+	// about a token then. Options that are wrong fail at once in any case.
+	StartWithoutKeys bool
+	// MaxStaleness is how long ago the set may have been read with success before
+	// [KeySet.Ready] fails, and at least RefreshInterval. Tokens are verified with the last
+	// good set whatever its age. Default: three times RefreshInterval, and at least 15
+	// minutes: by then not only one read has failed, but also all that followed it.
+	MaxStaleness time.Duration
 
 	// Client reads the URL. Default: a client of its own, with the settings of
 	// http.DefaultTransport. In either case redirects are followed at most three times and
@@ -51,8 +66,8 @@ type KeySetOptions struct {
 	// Logger is told of refreshes that failed, of changes of the set, and of keys that are
 	// left out. Default: nothing is logged.
 	Logger *slog.Logger
-	// Now is the clock of ForcedRefreshInterval and FetchedAt. Default: time.Now. The
-	// periodic refresh goes by the system's timers.
+	// Now is the clock of ForcedRefreshInterval, MaxStaleness and FetchedAt. Default:
+	// time.Now. The periodic refresh goes by the system's timers.
 	Now func() time.Time
 }
 
@@ -68,10 +83,11 @@ type KeySetOptions struct {
 // Ed25519 public key, of full order, for signatures (use absent or sig, key_ops absent or
 // with verify, alg absent or EdDSA or Ed25519).
 type KeySet struct {
-	source         source // nil if the keys never change
-	current        atomic.Pointer[generation]
+	source         source                     // nil if the keys never change
+	current        atomic.Pointer[generation] // nil until the source was read
 	fetchedAt      atomic.Pointer[time.Time]
 	forcedInterval time.Duration
+	maxStaleness   time.Duration
 	logger         *slog.Logger
 	now            func() time.Time
 
@@ -85,12 +101,14 @@ type KeySet struct {
 	mu         sync.Mutex
 	forced     *forcedRefresh // in flight, or nil
 	lastForced time.Time      // when the last one began; zero: none yet
+	failure    error          // of the last read; nil if it was good
 }
 
 // NewKeySet reads the keys for the first time and returns the set, or an error that names
 // the source and what is wrong with it or with the options. There is one attempt, which
 // ctx and StartTimeout bound; ctx has no meaning for the set that is returned. The error
-// names of a URL its host and path only.
+// names of a URL its host and path only. With StartWithoutKeys an attempt that failed is
+// logged and no error, unless ctx was canceled: nobody wants the set then.
 func NewKeySet(ctx context.Context, options KeySetOptions) (*KeySet, error) {
 	s, err := newKeySet(options)
 	if err != nil {
@@ -99,11 +117,14 @@ func NewKeySet(ctx context.Context, options KeySetOptions) (*KeySet, error) {
 	if s.source == nil {
 		return s, nil
 	}
-	if err := s.read(ctx, orDefault(options.StartTimeout, defaultStartTimeout)); err != nil {
+	err = s.read(ctx, orDefault(options.StartTimeout, defaultStartTimeout))
+	if err != nil && (!options.StartWithoutKeys || errors.Is(ctx.Err(), context.Canceled)) {
 		_ = s.Close()
 		return nil, err
 	}
-	s.running.Go(func() { s.refreshPeriodically(orDefault(options.RefreshInterval, defaultRefreshInterval)) })
+	s.logFailure(ctx, err)
+	interval := orDefault(options.RefreshInterval, defaultRefreshInterval)
+	s.running.Go(func() { s.refreshPeriodically(interval, err) })
 	return s, nil
 }
 
@@ -124,9 +145,16 @@ func newKeySet(options KeySetOptions) (*KeySet, error) {
 		return nil, errors.New("ForcedRefreshInterval is negative")
 	case options.StartTimeout < 0:
 		return nil, errors.New("StartTimeout is negative")
+	case options.MaxStaleness < 0:
+		return nil, errors.New("MaxStaleness is negative")
+	}
+	interval := orDefault(options.RefreshInterval, defaultRefreshInterval)
+	if options.MaxStaleness != 0 && options.MaxStaleness < interval {
+		return nil, errors.New("MaxStaleness is shorter than RefreshInterval, so that the set would be stale between two reads")
 	}
 	s := &KeySet{
 		forcedInterval: orDefault(options.ForcedRefreshInterval, defaultForcedRefreshInterval),
+		maxStaleness:   orDefault(options.MaxStaleness, max(staleRefreshes*interval, minStaleness)),
 		logger:         orDefault(options.Logger, slog.New(slog.DiscardHandler)),
 		now:            options.Now,
 		reading:        make(chan struct{}, 1),
@@ -198,15 +226,56 @@ func (s *KeySet) Refresh(ctx context.Context) error {
 	return s.read(ctx, refreshTimeout)
 }
 
-// FetchedAt is when the set was last read with success, by KeySetOptions.Now. A set whose
-// FetchedAt lies further back than a few RefreshIntervals cannot follow a rotation of keys,
-// and a program may call itself unready then. For a set of Keys it is the present moment.
+// FetchedAt is when the set was last read with success, by KeySetOptions.Now, and zero if
+// it never was. For a set of Keys it is the present moment.
 func (s *KeySet) FetchedAt() time.Time {
-	switch {
+	switch fetchedAt := s.fetchedAt.Load(); {
 	case s.now == nil: // the zero value, which has no keys
 		return time.Time{}
 	case s.source == nil:
 		return s.now()
+	case fetchedAt == nil:
+		return time.Time{}
+	default:
+		return *fetchedAt
 	}
-	return *s.fetchedAt.Load()
 }
+
+// Ready returns nil if the set follows the rotation of its issuer's keys, and otherwise, for
+// a readiness check or an alarm, an error that names the source, since when, and why the last
+// read failed: the set was never read (see KeySetOptions.StartWithoutKeys), or not with
+// success for longer than MaxStaleness. It matches consumer.ErrUnavailable. A set of Keys is
+// always ready.
+//
+// A stale set still verifies tokens. All replicas that share an issuer which is down become
+// unready at about the same time; where unready means no traffic, an alarm may be the better
+// use.
+func (s *KeySet) Ready() error {
+	switch {
+	case !s.made():
+		return errNotMade
+	case s.source == nil:
+		return nil
+	}
+	switch fetchedAt := s.fetchedAt.Load(); {
+	case fetchedAt == nil:
+		return s.unready("never read")
+	case s.now().Sub(*fetchedAt) > s.maxStaleness:
+		return s.unready(fmt.Sprintf("not read for longer than %v, since %s", s.maxStaleness, fetchedAt.UTC().Format(time.RFC3339)))
+	}
+	return nil
+}
+
+// unready is the error of a set in that state, with why the last read failed.
+func (s *KeySet) unready(state string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := errors.New(state)
+	if s.failure != nil {
+		err = fmt.Errorf("%s: %w", state, s.failure)
+	}
+	return unavailable{s.readError(err)}
+}
+
+// made reports whether the set is one of NewKeySet's, and not nil or the zero value.
+func (s *KeySet) made() bool { return s != nil && s.now != nil }

@@ -14,41 +14,41 @@ type tokenHeader struct {
 	hasKeyID bool
 }
 
-// precheck refuses, without any key, every token that could not be valid with any: too
-// long, spelled in more than one way, read differently by different parsers, or asking
-// to be read in a way that we do not offer (RFC 8725, sections 2.3, 2.4, 3.1, 3.10 and
-// 3.11). The JWT library looks at few of these. What passes has one reading, so that
+// precheck refuses, without any key, every token that could not be valid with any:
+// spelled in more than one way, read differently by different parsers, or asking to be
+// read in a way that we do not offer (RFC 8725, sections 2.3, 2.4, 3.1, 3.10 and 3.11). The JWT library looks at few of these. What passes has one reading, so that
 // the library's lenient decoding and this strict one agree about it, and only such a
 // token may cost a refresh of the key set.
 //
-// The payload is checked for its form only: no claim is used before the signature was
-// verified.
-func precheck(token string, maxSize int) (tokenHeader, error) {
-	if len(token) > maxSize {
-		return tokenHeader{}, refused(ReasonTokenTooLarge)
-	}
+// The payload is checked for its form only: no claim is trusted before the signature was
+// verified. The organization that it claims is returned to choose the keys by, which then
+// decide; it is empty if there is none, or one that is no string.
+func precheck(token string) (header tokenHeader, claimedOrganization string, err error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return tokenHeader{}, refused(ReasonTokenMalformed)
+		return tokenHeader{}, "", refused(ReasonTokenMalformed)
 	}
 	var decoded [3][]byte
 	for i, part := range parts {
 		var ok bool
 		if decoded[i], ok = decodeSegment(part); !ok {
-			return tokenHeader{}, refused(ReasonTokenMalformed)
+			return tokenHeader{}, "", refused(ReasonTokenMalformed)
 		}
 	}
-	header, err := parseHeader(decoded[0])
+	header, err = parseHeader(decoded[0])
 	if err != nil {
-		return tokenHeader{}, err
+		return tokenHeader{}, "", err
 	}
-	if err := eachMember(decoded[1], func(string, jsontext.Value) error { return nil }); err != nil {
-		return tokenHeader{}, refused(ReasonTokenMalformed)
+	err = eachMember(decoded[1], func(name string, value jsontext.Value) error {
+		if name == "organizationId" {
+			claimedOrganization, _ = stringOf(value)
+		}
+		return nil
+	})
+	if err != nil || len(decoded[2]) != ed25519.SignatureSize {
+		return tokenHeader{}, "", refused(ReasonTokenMalformed)
 	}
-	if len(decoded[2]) != ed25519.SignatureSize {
-		return tokenHeader{}, refused(ReasonTokenMalformed)
-	}
-	return header, nil
+	return header, claimedOrganization, nil
 }
 
 // decodeSegment decodes base64url without padding. Decoding is strict, so the bits that

@@ -10,7 +10,18 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-var errClosed = errors.New("closed")
+var (
+	errClosed  = errors.New("closed")
+	errNotMade = errors.New("auth: a KeySet that was not made by NewKeySet")
+)
+
+// unavailable is an error that matches consumer.ErrUnavailable, without its text, which
+// speaks of a store.
+type unavailable struct{ error }
+
+func (unavailable) Is(target error) bool { return target == consumer.ErrUnavailable }
+
+func (e unavailable) Unwrap() error { return e.error }
 
 // read reads the source once, within timeout, and takes over what it says, or keeps the last
 // good set. Reads do not overlap, so that no older answer replaces a newer one.
@@ -33,6 +44,9 @@ func (s *KeySet) read(ctx context.Context, timeout time.Duration) error {
 	if err == nil {
 		err = s.take(ctx, data)
 	}
+	s.mu.Lock()
+	s.failure = err
+	s.mu.Unlock()
 	if err != nil {
 		return s.readError(err)
 	}
@@ -68,22 +82,43 @@ func (s *KeySet) readError(err error) error {
 	return fmt.Errorf("auth: key set: %s: %w", s.source, err)
 }
 
-func (s *KeySet) refreshPeriodically(interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
+// refreshPeriodically reads the set every interval until it is closed, and sooner while the
+// last of these reads failed; err is the first one's.
+func (s *KeySet) refreshPeriodically(interval time.Duration, err error) {
+	retry := min(firstRetry, interval)
 	for {
+		wait := interval
+		if err != nil {
+			wait = retry
+			retry = min(2*retry, interval)
+		} else {
+			retry = min(firstRetry, interval)
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-s.stopped.Done():
+			timer.Stop()
 			return
-		case <-ticker.C:
-			s.refreshAndLog(s.stopped)
+		case <-timer.C:
+			err = s.refreshAndLog(s.stopped)
 		}
 	}
 }
 
-// refreshAndLog is a refresh that nobody waits for the error of.
-func (s *KeySet) refreshAndLog(ctx context.Context) {
-	if err := s.Refresh(ctx); err != nil && s.stopped.Err() == nil {
+// refreshAndLog is a refresh whose error no caller is told.
+func (s *KeySet) refreshAndLog(ctx context.Context) error {
+	err := s.Refresh(ctx)
+	s.logFailure(ctx, err)
+	return err
+}
+
+// logFailure logs the error of a read, if it is one, unless the set is being closed.
+func (s *KeySet) logFailure(ctx context.Context, err error) {
+	switch {
+	case err == nil || s.stopped.Err() != nil:
+	case s.current.Load() == nil:
+		s.logger.WarnContext(ctx, "the key set could not be read, and no token can be verified until it is", "error", err.Error())
+	default:
 		s.logger.WarnContext(ctx, "the key set could not be read, the last good one is kept",
 			"error", err.Error(), "fetched_at", s.FetchedAt())
 	}
@@ -93,8 +128,8 @@ func (s *KeySet) refreshAndLog(ctx context.Context) {
 type forcedRefresh struct{ done chan struct{} }
 
 // newerThan returns the generation to try a token on once more that failed with the
-// generation seen: one that came since, or that a forced refresh brings, or seen again. It
-// fails only if ctx ends while it waits.
+// generation seen: one that came since, or that a forced refresh brings, or seen again, which
+// is nil if the set was never read. It fails only if ctx ends while it waits.
 func (s *KeySet) newerThan(ctx context.Context, seen *generation, header tokenHeader) (*generation, error) {
 	if s.source == nil || header.hasKeyID && !plausibleKeyID(header.keyID) {
 		return seen, nil
@@ -110,7 +145,7 @@ func (s *KeySet) newerThan(ctx context.Context, seen *generation, header tokenHe
 	case <-refresh.done:
 		return s.current.Load(), nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: waiting for the key set: %w", consumer.ErrUnavailable, ctx.Err())
+		return nil, unavailable{fmt.Errorf("waiting for the key set: %w", ctx.Err())}
 	}
 }
 
@@ -145,7 +180,7 @@ func (s *KeySet) forceRefresh(ctx context.Context, header tokenHeader) *forcedRe
 			s.forced = nil
 			close(refresh.done)
 		}()
-		s.refreshAndLog(context.WithoutCancel(ctx))
+		_ = s.refreshAndLog(context.WithoutCancel(ctx))
 	})
 	return refresh
 }

@@ -29,11 +29,19 @@ type remote struct {
 
 func newRemote(t *testing.T, options auth.KeySetOptions, keys ...string) remote {
 	t.Helper()
-	r := remote{issuer: &transport{}, log: &logBuffer{}}
-	r.issuer.serve(jwks(keys...))
+	issuer := &transport{}
+	issuer.serve(jwks(keys...))
+	return newRemoteOf(t, issuer, options, auth.VerifierOptions{})
+}
+
+// newRemoteOf is a remote of an issuer that answers, or does not, when the set starts.
+func newRemoteOf(t *testing.T, issuer *transport, options auth.KeySetOptions, rules auth.VerifierOptions) remote {
+	t.Helper()
+	r := remote{issuer: issuer, log: &logBuffer{}}
 	options.Logger = r.log.logger()
-	r.set = remoteSet(t, r.issuer, options)
-	r.Verifier = newVerifier(t, auth.VerifierOptions{Keys: r.set})
+	r.set = remoteSet(t, issuer, options)
+	rules.Keys = r.set
+	r.Verifier = newVerifier(t, rules)
 	t.Cleanup(func() { _ = r.set.Close() })
 	return r
 }
@@ -69,17 +77,21 @@ func TestRefreshAfterRotation(t *testing.T) {
 		{"with kid", before.jwk("before"), after.jwk("after"), headerOf("before"), headerOf("after"), auth.ReasonTokenKeyUnknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRemote(t, auth.KeySetOptions{}, test.oldKey)
-				r.wantGood(t, mint(before, test.oldHeader))
-				r.issuer.serve(jwks(test.newKey))
-				began := time.Now()
-				r.wantGood(t, mint(after, test.newHeader))
-				if waited := time.Since(began); waited != 0 {
-					t.Errorf("the rotation took %v to heal", waited)
-				}
-				r.wantRefused(t, mint(before, test.oldHeader), test.oldReasonOnceReplaced)
-				r.issuer.wantReads(t, 2)
+			eachCache(t, func(t *testing.T, size int) {
+				synctest.Test(t, func(t *testing.T) {
+					issuer := &transport{}
+					issuer.serve(jwks(test.oldKey))
+					r := newRemoteOf(t, issuer, auth.KeySetOptions{}, auth.VerifierOptions{CacheSize: size})
+					r.wantGood(t, mint(before, test.oldHeader))
+					r.issuer.serve(jwks(test.newKey))
+					began := time.Now()
+					r.wantGood(t, mint(after, test.newHeader))
+					if waited := time.Since(began); waited != 0 {
+						t.Errorf("the rotation took %v to heal", waited)
+					}
+					r.wantRefused(t, mint(before, test.oldHeader), test.oldReasonOnceReplaced)
+					r.issuer.wantReads(t, 2)
+				})
 			})
 		})
 	}
@@ -135,38 +147,42 @@ func TestForcedRefreshOptionAndClock(t *testing.T) {
 
 // 5,000 forgeries at once cost one read, and a good token meanwhile does not wait for it.
 func TestForcedRefreshBurst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		issuer, forger := newSigner("issuer"), newSigner("forger")
-		r := newRemote(t, auth.KeySetOptions{}, issuer.jwk("known"))
-		slow := 2 * time.Second
-		r.issuer.serveFunc(func(*http.Request) (*http.Response, error) {
-			time.Sleep(slow)
-			return response(http.StatusOK, jwks(issuer.jwk("known"))), nil
-		})
-		forgeries := []string{mint(forger, plainHeader), mint(forger, headerOf("unknown"))}
-		began := time.Now()
-		var callers sync.WaitGroup
-		for i := range 5000 {
-			callers.Go(func() {
-				if _, err := r.Verify(t.Context(), forgeries[i%2]); !errors.Is(err, auth.ErrUnauthenticated) {
-					t.Errorf("a forgery: %v", err)
-				}
-			})
-		}
-		synctest.Wait()
-		for _, header := range []string{plainHeader, headerOf("known")} {
-			r.wantGood(t, mint(issuer, header))
-		}
-		r.wantRefused(t, mint(forger, headerOf("known")), auth.ReasonTokenSignature)
-		if waited := time.Since(began); waited != 0 {
-			t.Errorf("a token that the present keys decide about waited %v", waited)
-		}
-		callers.Wait()
-		if waited := time.Since(began); waited != slow {
-			t.Errorf("the burst took %v", waited)
-		}
-		r.issuer.wantReads(t, 2)
+	eachCache(t, func(t *testing.T, size int) { synctest.Test(t, func(t *testing.T) { forcedRefreshBurst(t, size) }) })
+}
+
+func forcedRefreshBurst(t *testing.T, size int) {
+	issuer, forger := newSigner("issuer"), newSigner("forger")
+	source := &transport{}
+	source.serve(jwks(issuer.jwk("known")))
+	r := newRemoteOf(t, source, auth.KeySetOptions{}, auth.VerifierOptions{CacheSize: size})
+	slow := 2 * time.Second
+	r.issuer.serveFunc(func(*http.Request) (*http.Response, error) {
+		time.Sleep(slow)
+		return response(http.StatusOK, jwks(issuer.jwk("known"))), nil
 	})
+	forgeries := []string{mint(forger, plainHeader), mint(forger, headerOf("unknown"))}
+	began := time.Now()
+	var callers sync.WaitGroup
+	for i := range 5000 {
+		callers.Go(func() {
+			if _, err := r.Verify(t.Context(), forgeries[i%2]); !errors.Is(err, auth.ErrUnauthenticated) {
+				t.Errorf("a forgery: %v", err)
+			}
+		})
+	}
+	synctest.Wait()
+	for _, header := range []string{plainHeader, headerOf("known")} {
+		r.wantGood(t, mint(issuer, header))
+	}
+	r.wantRefused(t, mint(forger, headerOf("known")), auth.ReasonTokenSignature)
+	if waited := time.Since(began); waited != 0 {
+		t.Errorf("a token that the present keys decide about waited %v", waited)
+	}
+	callers.Wait()
+	if waited := time.Since(began); waited != slow {
+		t.Errorf("the burst took %v", waited)
+	}
+	r.issuer.wantReads(t, 2)
 }
 
 // Who comes while the forced refresh is in flight waits for it, and profits.

@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +21,14 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-func TestVerifierAccepts(t *testing.T) {
+func TestVerifierAccepts(t *testing.T) { eachCache(t, verifierAccepts) }
+
+func verifierAccepts(t *testing.T, size int) {
 	kidless, first, second := newSigner("kidless"), newSigner("first"), newSigner("second")
 	verifier := newVerifier(t, auth.VerifierOptions{
-		Keys: staticSet(t, kidless.key(""), first.key("first"), second.key("second")),
-		Now:  atNoon,
+		Keys:      staticSet(t, kidless.key(""), first.key("first"), second.key("second")),
+		Now:       atNoon,
+		CacheSize: size,
 	})
 	for name, token := range map[string]string{
 		"without kid, of a key without kid":      kidless.token(plainHeader, payload(nil)),
@@ -56,6 +61,13 @@ func TestVerifierAccepts(t *testing.T) {
 			if got.ExpiresAt.IsZero() || got.ExpiresAt.Location() != time.UTC {
 				t.Errorf("ExpiresAt is %v", got.ExpiresAt)
 			}
+			again, err := verifier.Verify(t.Context(), token)
+			if diff := cmp.Diff(got, again); err != nil || diff != "" {
+				t.Errorf("the second time: %v %s", err, diff)
+			}
+			if remembered := verifier.Remembered(token); remembered != (size >= 0) {
+				t.Errorf("remembered: %t", remembered)
+			}
 		})
 	}
 }
@@ -74,11 +86,14 @@ func TestVerifierExpiresAt(t *testing.T) {
 
 // TestVerifierRefuses holds the rules one by one. Everything is signed by a key of the set
 // unless the case is about that, so the rule is the only reason to refuse.
-func TestVerifierRefuses(t *testing.T) {
+func TestVerifierRefuses(t *testing.T) { eachCache(t, verifierRefuses) }
+
+func verifierRefuses(t *testing.T, size int) {
 	issuer, stranger, kidless := newSigner("issuer"), newSigner("stranger"), newSigner("kidless")
 	verifier := newVerifier(t, auth.VerifierOptions{
-		Keys: staticSet(t, kidless.key(""), issuer.key("known"), newSigner("other").key("other")),
-		Now:  atNoon,
+		Keys:      staticSet(t, kidless.key(""), issuer.key("known"), newSigner("other").key("other")),
+		Now:       atNoon,
+		CacheSize: size,
 	})
 	good := issuer.token(plainHeader, payload(nil))
 	parts := strings.Split(good, ".")
@@ -174,6 +189,7 @@ func TestVerifierRefuses(t *testing.T) {
 		{"signed by a stranger, with a known kid", stranger.token(headerOf("known"), payload(nil)), auth.ReasonTokenSignature},
 		{"payload exchanged", parts[0] + "." + segment(payload(map[string]any{"consumerId": "cons_2"})) + "." + parts[2], auth.ReasonTokenSignature},
 		{"header exchanged", segment(`{"alg":"EdDSA"}`) + "." + parts[1] + "." + parts[2], auth.ReasonTokenSignature},
+		{"signature with the order of the group added to S", malleate(good), auth.ReasonTokenSignature},
 		{"signature of zeros", parts[0] + "." + parts[1] + "." + segment(strings.Repeat("\x00", 64)), auth.ReasonTokenSignature},
 
 		{"payload not JSON", raw("x"), auth.ReasonTokenMalformed},
@@ -234,10 +250,15 @@ func TestVerifierRefuses(t *testing.T) {
 		{"secret key", "sk_test_aaaaaaaaaaaaaaaaaaaaaaaa", auth.ReasonTokenMalformed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			identity, err := verifier.Verify(t.Context(), test.token)
-			wantReason(t, err, test.want)
-			if identity != (auth.Identity{}) {
-				t.Error("a refused token has an identity")
+			for range 2 {
+				identity, err := verifier.Verify(t.Context(), test.token)
+				wantReason(t, err, test.want)
+				if identity != (auth.Identity{}) {
+					t.Error("a refused token has an identity")
+				}
+			}
+			if verifier.Remembered(test.token) {
+				t.Error("a refused token is remembered")
 			}
 		})
 	}
@@ -249,6 +270,19 @@ func respell(token string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, token[len(token)-1])
 	return token[:len(token)-1] + alphabet[last+1:last+2]
+}
+
+// malleate adds the order of the group to the second half of the signature, which makes a
+// second one of it for who does not check the range (RFC 8032, section 8.4).
+func malleate(token string) string {
+	dot := strings.LastIndexByte(token, '.')
+	signature, _ := base64.RawURLEncoding.DecodeString(token[dot+1:])
+	s := signature[32:]
+	slices.Reverse(s)
+	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
+	new(big.Int).Add(order, new(big.Int).SetBytes(s)).FillBytes(s)
+	slices.Reverse(s)
+	return token[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 func hs256(secret, header string) string {
@@ -328,11 +362,18 @@ func TestVerifierOptions(t *testing.T) {
 func TestNewVerifierRefuses(t *testing.T) {
 	keys := staticSet(t, newSigner("issuer").key(""))
 	for option, options := range map[string]auth.VerifierOptions{
-		"Keys":         {},
-		"MaxLifetime":  {Keys: keys, MaxLifetime: -1},
-		"MaxTokenSize": {Keys: keys, MaxTokenSize: -1},
+		"Keys is missing":                    {},
+		"Keys is missing, and so":            {KeysByOrganization: map[string]*auth.KeySet{}},
+		"Keys and KeysByOrganization":        {Keys: keys, KeysByOrganization: map[string]*auth.KeySet{"org_1": keys}},
+		"Keys was not made":                  {Keys: new(auth.KeySet)},
+		"MaxLifetime":                        {Keys: keys, MaxLifetime: -1},
+		"MaxTokenSize":                       {Keys: keys, MaxTokenSize: -1},
+		"CacheSize":                          {Keys: keys, CacheSize: 1<<24 + 1},
+		"KeysByOrganization has":             {KeysByOrganization: map[string]*auth.KeySet{"": keys}},
+		`KeysByOrganization["org_1"]`:        {KeysByOrganization: map[string]*auth.KeySet{"org_1": nil}},
+		`KeysByOrganization["org_2"] is mis`: {KeysByOrganization: map[string]*auth.KeySet{"org_1": keys, "org_2": new(auth.KeySet)}},
 	} {
-		if _, err := auth.NewVerifier(options); err == nil || !strings.Contains(err.Error(), option) {
+		if _, err := auth.NewVerifier(options); err == nil || !strings.HasPrefix(err.Error(), "auth: VerifierOptions."+option) {
 			t.Errorf("%s: got %v", option, err)
 		}
 	}

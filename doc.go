@@ -15,8 +15,10 @@
 //     keys. Its authtest issues both for tests.
 //   - [github.com/rejoinhq/rejoin/consumer]: the records, their rules, and the Store
 //     contract.
-//   - [github.com/rejoinhq/rejoin/storage/sqlite]: the Store on an embedded file.
-//     storage/storagetest holds any other Store to the contract.
+//   - [github.com/rejoinhq/rejoin/storage/sqlite] and
+//     [github.com/rejoinhq/rejoin/storage/postgres]: the Store on an embedded file,
+//     and for more than one machine. storage/storagetest holds any other Store to the
+//     contract.
 //   - [github.com/rejoinhq/rejoin/journey]: from a snapshot and a moment to the
 //     document, as one pure function.
 //

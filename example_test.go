@@ -28,7 +28,7 @@ func Example() {
 	entered := time.Date(2024, 12, 1, 9, 5, 0, 0, time.UTC)
 	_, err = store.Write(ctx, consumer.Batch{
 		APIKeys: []consumer.APIKey{{
-			OrganizationID: "org_1", Kind: consumer.PublishableKey, Digest: auth.Digest(publishableKey), CreatedAt: entered,
+			OrganizationID: "org_1", Kind: consumer.PublishableKey, Digest: auth.APIKeyDigest(publishableKey), CreatedAt: entered,
 		}},
 		Consumers: []consumer.Consumer{{OrganizationID: "org_1", ID: "cons_1", CreatedAt: entered}},
 		Participations: []consumer.Participation{{
@@ -45,13 +45,14 @@ func Example() {
 	check(err)
 	verifier, err := auth.NewVerifier(auth.VerifierOptions{Keys: keySet})
 	check(err)
-	authenticator, err := auth.New(auth.Options{Tokens: verifier, Keys: store})
+	authenticator, err := auth.New(auth.Options{Tokens: verifier, APIKeys: store})
 	check(err)
 
 	// The endpoints.
 	api, err := httpserver.New(httpserver.Options{Store: store, Auth: authenticator})
 	check(err)
 	mux := http.NewServeMux()
+	mux.Handle("/api/v1/consumers", api.Handler("/api/v1/consumers"))
 	mux.Handle("/api/v1/consumers/", api.Handler("/api/v1/consumers"))
 
 	// A shopper comes back.

@@ -28,14 +28,16 @@ var importRules = map[string]struct {
 	may   []string
 	never [][]string
 }{
-	"consumer":            {nil, [][]string{databases, netHTTP, jwt, testingLibraries}},
-	"journey":             {[]string{"consumer"}, [][]string{databases, netHTTP, jwt, testingLibraries}},
-	"auth":                {[]string{"auth", "consumer"}, [][]string{databases, testingLibraries}},
-	"storage/sqlite":      {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, testingLibraries}},
-	"storage/storagetest": {[]string{"consumer"}, [][]string{databases, jwt}},
-	"storage/internal":    {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, sqliteDriver, testingLibraries}},
-	"httpserver":          {[]string{"consumer", "journey", "auth"}, [][]string{databases, testingLibraries}},
-	"examples":            {everything, [][]string{testingLibraries}},
+	"consumer":                      {nil, [][]string{databases, netHTTP, jwt, testingLibraries}},
+	"journey":                       {[]string{"consumer"}, [][]string{databases, netHTTP, jwt, testingLibraries}},
+	"auth":                          {[]string{"auth", "consumer"}, [][]string{databases, testingLibraries}},
+	"storage/sqlite":                {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, testingLibraries}},
+	"storage/postgres":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, sqliteDriver, testingLibraries}},
+	"storage/postgres/postgrestest": {nil, [][]string{netHTTP, jwt, sqliteDriver}},
+	"storage/storagetest":           {[]string{"consumer"}, [][]string{databases, jwt}},
+	"storage/internal":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, sqliteDriver, testingLibraries}},
+	"httpserver":                    {[]string{"consumer", "journey", "auth"}, [][]string{databases, testingLibraries}},
+	"examples":                      {everything, [][]string{testingLibraries}},
 }
 
 func TestImportRules(t *testing.T) {

@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// Kind is what an API key may be used for. Its prefix says which it is, so a key
+// APIKeyKind is what an API key may be used for. Its prefix says which it is, so a key
 // presented at the other door is refused before it is looked up.
-type Kind string
+type APIKeyKind string
 
 const (
 	// KindPublishable is a key that identifies an organization in a browser or app. It
 	// is no secret, and proves nothing without an access token. Prefix pk_live_ or
 	// pk_test_.
-	KindPublishable Kind = "publishable"
+	KindPublishable APIKeyKind = "publishable"
 	// KindSecret is a key that a server authenticates with. It opens the data of every
 	// consumer of its organization. Prefix sk_live_ or sk_test_.
-	KindSecret Kind = "secret"
+	KindSecret APIKeyKind = "secret"
 )
 
 const (
@@ -33,18 +33,18 @@ const (
 	base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// Digest is the form in which an API key is stored, cached and compared: its SHA-256.
+// APIKeyDigest is the form in which an API key is stored, cached and compared: its SHA-256.
 // A plain hash is enough, where a password would need a slow one, as long as the key
 // holds 128 random bits or more: those cannot be tried one by one.
-func Digest(key string) [sha256.Size]byte { return sha256.Sum256([]byte(key)) }
+func APIKeyDigest(key string) [sha256.Size]byte { return sha256.Sum256([]byte(key)) }
 
-// CheckKey says what kind of key a key is that an operator supplies, in configuration
+// CheckAPIKey says what kind of key a key is that an operator supplies, in configuration
 // or in a file. It needs one of the four prefixes and 20 to 256 characters in all,
 // each a printable ASCII character other than space. The error never repeats the key.
 //
 // It cannot see whether the characters are random. Whoever supplies a key answers for
-// that; [GenerateKey] makes one that is.
-func CheckKey(key string) (Kind, error) {
+// that; [GenerateAPIKey] makes one that is.
+func CheckAPIKey(key string) (APIKeyKind, error) {
 	kind, ok := kindOf(key)
 	switch {
 	case !ok:
@@ -59,12 +59,12 @@ func CheckKey(key string) (Kind, error) {
 	return kind, nil
 }
 
-// GenerateKey makes a new key, to be shown once and stored as its [Digest]. After the
+// GenerateAPIKey makes a new key, to be shown once and stored as its [APIKeyDigest]. After the
 // prefix (live or test) come 30 random characters of 0–9 A–Z a–z (178 bits) and six
 // that are a checksum: the CRC-32 (IEEE) of all that precedes, in base 62 with the most
 // significant digit first. With it a scanner of source code can tell a leaked key from
 // a look-alike without asking anybody. The error is for an unknown kind.
-func GenerateKey(kind Kind, live bool) (string, error) {
+func GenerateAPIKey(kind APIKeyKind, live bool) (string, error) {
 	var key strings.Builder
 	switch kind {
 	case KindPublishable:
@@ -111,7 +111,7 @@ func writeRandom(key *strings.Builder, n int) {
 	}
 }
 
-func kindOf(key string) (Kind, bool) {
+func kindOf(key string) (APIKeyKind, bool) {
 	switch {
 	case strings.HasPrefix(key, "pk_live_"), strings.HasPrefix(key, "pk_test_"):
 		return KindPublishable, true

@@ -12,10 +12,10 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-func TestCheckKey(t *testing.T) {
+func TestCheckAPIKey(t *testing.T) {
 	for _, test := range []struct {
 		name, key string
-		want      auth.Kind // empty: refused
+		want      auth.APIKeyKind // empty: refused
 		message   string
 	}{
 		{"publishable, live", "pk_live_aaaaaaaaaaaa", auth.KindPublishable, ""},
@@ -37,7 +37,7 @@ func TestCheckKey(t *testing.T) {
 		{"not ASCII", "sk_test_aaaaaaaaaaaaaaaaé", "", "printable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			kind, err := auth.CheckKey(test.key)
+			kind, err := auth.CheckAPIKey(test.key)
 			switch {
 			case kind != test.want:
 				t.Errorf("got kind %q, want %q", kind, test.want)
@@ -52,22 +52,22 @@ func TestCheckKey(t *testing.T) {
 	}
 }
 
-func TestGenerateKey(t *testing.T) {
+func TestGenerateAPIKey(t *testing.T) {
 	const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	seen := map[string]bool{}
 	rapid.Check(t, func(t *rapid.T) {
-		kind := rapid.SampledFrom([]auth.Kind{auth.KindPublishable, auth.KindSecret}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]auth.APIKeyKind{auth.KindPublishable, auth.KindSecret}).Draw(t, "kind")
 		live := rapid.Bool().Draw(t, "live")
-		key, err := auth.GenerateKey(kind, live)
+		key, err := auth.GenerateAPIKey(kind, live)
 		if err != nil {
 			t.Fatal(err)
 		}
-		prefix := map[auth.Kind]string{auth.KindPublishable: "pk_", auth.KindSecret: "sk_"}[kind] + map[bool]string{true: "live_", false: "test_"}[live]
+		prefix := map[auth.APIKeyKind]string{auth.KindPublishable: "pk_", auth.KindSecret: "sk_"}[kind] + map[bool]string{true: "live_", false: "test_"}[live]
 		if !regexp.MustCompile(`^` + prefix + `[0-9A-Za-z]{36}$`).MatchString(key) {
 			t.Fatal("the key has another form")
 		}
-		if got, err := auth.CheckKey(key); err != nil || got != kind {
-			t.Fatalf("CheckKey says %q, %v", got, err)
+		if got, err := auth.CheckAPIKey(key); err != nil || got != kind {
+			t.Fatalf("CheckAPIKey says %q, %v", got, err)
 		}
 		var checksum uint64
 		for _, c := range key[len(key)-6:] {
@@ -85,11 +85,11 @@ func TestGenerateKey(t *testing.T) {
 
 // Each of the 62 characters is as likely as the others: χ² with 61 degrees of freedom lies
 // below 150 but once in 10⁸ runs, and near 1,500 for random bytes taken modulo 62.
-func TestGenerateKeyUniform(t *testing.T) {
+func TestGenerateAPIKeyUniform(t *testing.T) {
 	const keys = 5000
 	counts := map[rune]float64{}
 	for range keys {
-		key, err := auth.GenerateKey(auth.KindSecret, true)
+		key, err := auth.GenerateAPIKey(auth.KindSecret, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,16 +106,16 @@ func TestGenerateKeyUniform(t *testing.T) {
 	}
 }
 
-func TestGenerateKeyRefuses(t *testing.T) {
-	for _, kind := range []auth.Kind{"", "Secret", "token"} {
-		if key, err := auth.GenerateKey(kind, true); err == nil || key != "" {
+func TestGenerateAPIKeyRefuses(t *testing.T) {
+	for _, kind := range []auth.APIKeyKind{"", "Secret", "token"} {
+		if key, err := auth.GenerateAPIKey(kind, true); err == nil || key != "" {
 			t.Errorf("kind %q: got a key", kind)
 		}
 	}
 }
 
 func TestDigest(t *testing.T) {
-	if auth.Digest(secret) != sha256.Sum256([]byte(secret)) {
+	if auth.APIKeyDigest(secret) != sha256.Sum256([]byte(secret)) {
 		t.Error("the digest is not SHA-256: keys that are stored would be lost")
 	}
 }

@@ -33,14 +33,14 @@ func newFortress(t *testing.T) fortress {
 		`{"kty":"RSA","kid":"rsa","alg":"RS256","n":"AQAB","e":"AQAB"}`,
 		jwk(f.forger.key("").Public, map[string]any{"kid": "enc", "use": "enc"}),
 		jwk(unhex(t, lowOrder[2]), map[string]any{"kid": "identity"}))
-	keys, err := auth.NewStaticKeys([]auth.StaticKey{
+	keys, err := auth.NewStaticAPIKeys([]auth.StaticAPIKey{
 		{OrganizationID: "org_1", Key: publishable}, {OrganizationID: "org_1", Key: secret},
 		{OrganizationID: "org_2", Key: otherPublishable}, {OrganizationID: "org_2", Key: otherSecret},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Authenticator, err = auth.New(auth.Options{Tokens: f.Verifier, Keys: keys}); err != nil {
+	if f.Authenticator, err = auth.New(auth.Options{Tokens: f.Verifier, APIKeys: keys}); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -223,8 +223,8 @@ func TestAttacksByRepetition(t *testing.T) {
 
 // Who steals the table of keys has digests, and a digest opens nothing.
 func TestAttacksWithStolenDigests(t *testing.T) {
-	digest := auth.Digest(secret)
-	authenticator, err := auth.New(auth.Options{Keys: finderFunc(func(_ context.Context, got [32]byte, _ time.Time) (string, error) {
+	digest := auth.APIKeyDigest(secret)
+	authenticator, err := auth.New(auth.Options{APIKeys: finderFunc(func(_ context.Context, got [32]byte, _ time.Time) (string, error) {
 		if got == digest {
 			return "org_1", nil
 		}

@@ -39,8 +39,8 @@ type Options struct {
 	// Tokens verifies consumer access tokens. It may be nil in a program that serves
 	// only servers; AuthenticateConsumer then fails, with an error that is no refusal.
 	Tokens TokenVerifier
-	// Keys finds API keys. Required.
-	Keys KeyFinder
+	// APIKeys finds API keys. Required.
+	APIKeys APIKeyFinder
 	// Now is the clock by which keys are valid. Default: time.Now.
 	Now func() time.Time
 }
@@ -49,19 +49,19 @@ type Options struct {
 // nobody in: it fails, with errors that are no refusals.
 type Authenticator struct {
 	tokens TokenVerifier
-	keys   KeyFinder
+	keys   APIKeyFinder
 	now    func() time.Time
 }
 
-// New returns an Authenticator, or an error when Options.Keys is missing.
+// New returns an Authenticator, or an error when Options.APIKeys is missing.
 func New(options Options) (*Authenticator, error) {
-	if options.Keys == nil {
-		return nil, errors.New("auth: Options.Keys is missing")
+	if options.APIKeys == nil {
+		return nil, errors.New("auth: Options.APIKeys is missing")
 	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	return &Authenticator{tokens: options.Tokens, keys: options.Keys, now: options.Now}, nil
+	return &Authenticator{tokens: options.Tokens, keys: options.APIKeys, now: options.Now}, nil
 }
 
 // AuthenticateConsumer says which consumer the request speaks for, by its publishable
@@ -70,7 +70,7 @@ func New(options Options) (*Authenticator, error) {
 // of the key's organization. The result is never a half-filled Identity.
 func (a *Authenticator) AuthenticateConsumer(r *http.Request) (Identity, error) {
 	if a.tokens == nil || a.keys == nil {
-		return Identity{}, errors.New("auth: Options.Tokens or Options.Keys is missing: no consumer can be authenticated")
+		return Identity{}, errors.New("auth: Options.Tokens or Options.APIKeys is missing: no consumer can be authenticated")
 	}
 	key, err := publishableKey(r.Header)
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *Authenticator) AuthenticateConsumer(r *http.Request) (Identity, error) 
 // A consumer's token or a publishable key in its place fails like an unknown key.
 func (a *Authenticator) AuthenticateServer(r *http.Request) (organizationID string, err error) {
 	if a.keys == nil {
-		return "", errors.New("auth: Options.Keys is missing: no server can be authenticated")
+		return "", errors.New("auth: Options.APIKeys is missing: no server can be authenticated")
 	}
 	key, err := bearer(r.Header)
 	if err != nil {
@@ -111,13 +111,13 @@ func (a *Authenticator) AuthenticateServer(r *http.Request) (organizationID stri
 }
 
 // organization finds the organization of a key of that kind.
-func (a *Authenticator) organization(ctx context.Context, key string, want Kind, unknown Reason) (string, error) {
+func (a *Authenticator) organization(ctx context.Context, key string, want APIKeyKind, unknown Reason) (string, error) {
 	// The prefix decides before the look-up: a secret key that a client sends as its
 	// publishable one by mistake must not work, although the finder knows it.
-	if kind, err := CheckKey(key); err != nil || kind != want {
+	if kind, err := CheckAPIKey(key); err != nil || kind != want {
 		return "", refused(unknown)
 	}
-	organizationID, err := a.keys.OrganizationByKey(ctx, Digest(key), a.now())
+	organizationID, err := a.keys.OrganizationByKey(ctx, APIKeyDigest(key), a.now())
 	switch {
 	case errors.Is(err, consumer.ErrNotFound):
 		return "", refused(unknown)

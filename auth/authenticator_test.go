@@ -41,7 +41,7 @@ func newHouse(t *testing.T) house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := auth.NewStaticKeys([]auth.StaticKey{
+	keys, err := auth.NewStaticAPIKeys([]auth.StaticAPIKey{
 		{OrganizationID: "org_1", Key: publishable}, {OrganizationID: "org_1", Key: secret},
 		{OrganizationID: "org_2", Key: otherPublishable}, {OrganizationID: "org_2", Key: otherSecret},
 	})
@@ -49,7 +49,7 @@ func newHouse(t *testing.T) house {
 		t.Fatal(err)
 	}
 	authenticator, err := auth.New(auth.Options{
-		Tokens: newVerifier(t, auth.VerifierOptions{Keys: set, Now: atNoon}), Keys: keys, Now: atNoon,
+		Tokens: newVerifier(t, auth.VerifierOptions{Keys: set, Now: atNoon}), APIKeys: keys, Now: atNoon,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -217,11 +217,11 @@ func TestAuthenticatorFailures(t *testing.T) {
 		options     auth.Options
 		unavailable bool
 	}{
-		{"the store is down", auth.Options{Tokens: tokens, Keys: failing}, true},
-		{"the finder finds no organization", auth.Options{Tokens: tokens, Keys: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "", nil })}, false},
-		{"the token verifier is down", auth.Options{Keys: found, Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) { return auth.Identity{}, down })}, true},
-		{"the token verifier names nobody", auth.Options{Keys: found, Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) { return auth.Identity{}, nil })}, false},
-		{"no token verifier", auth.Options{Keys: found}, false},
+		{"the store is down", auth.Options{Tokens: tokens, APIKeys: failing}, true},
+		{"the finder finds no organization", auth.Options{Tokens: tokens, APIKeys: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "", nil })}, false},
+		{"the token verifier is down", auth.Options{APIKeys: found, Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) { return auth.Identity{}, down })}, true},
+		{"the token verifier names nobody", auth.Options{APIKeys: found, Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) { return auth.Identity{}, nil })}, false},
+		{"no token verifier", auth.Options{APIKeys: found}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			authenticator, err := auth.New(test.options)
@@ -237,7 +237,7 @@ func TestAuthenticatorFailures(t *testing.T) {
 			}
 		})
 	}
-	authenticator, err := auth.New(auth.Options{Keys: failing})
+	authenticator, err := auth.New(auth.Options{APIKeys: failing})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,8 +250,8 @@ func TestAuthenticatorFailures(t *testing.T) {
 func TestAuthenticatorOrder(t *testing.T) {
 	var steps []string
 	authenticator, err := auth.New(auth.Options{
-		Keys: finderFunc(func(_ context.Context, digest [32]byte, now time.Time) (string, error) {
-			if digest != auth.Digest(publishable) || !now.Equal(noon) {
+		APIKeys: finderFunc(func(_ context.Context, digest [32]byte, now time.Time) (string, error) {
+			if digest != auth.APIKeyDigest(publishable) || !now.Equal(noon) {
 				t.Error("the finder was asked for another key or moment")
 			}
 			steps = append(steps, "key")
@@ -286,7 +286,7 @@ func TestAuthenticatorOrder(t *testing.T) {
 // A TokenVerifier of somebody else may refuse with any error that matches ErrUnauthenticated.
 func TestAuthenticatorForeignVerifier(t *testing.T) {
 	authenticator, err := auth.New(auth.Options{
-		Keys: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "org_1", nil }),
+		APIKeys: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "org_1", nil }),
 		Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) {
 			return auth.Identity{}, fmt.Errorf("token abc: %w", auth.ErrUnauthenticated)
 		}),
@@ -300,7 +300,7 @@ func TestAuthenticatorForeignVerifier(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := auth.New(auth.Options{}); err == nil || !strings.Contains(err.Error(), "Options.Keys") {
+	if _, err := auth.New(auth.Options{}); err == nil || !strings.Contains(err.Error(), "Options.APIKeys") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -141,9 +141,9 @@ func BenchmarkVerifyRefused(b *testing.B) {
 	}
 }
 
-func BenchmarkKeyCache(b *testing.B) {
-	cache := newKeyCache(b, auth.KeyCacheOptions{Finder: newKeyTable("a"), MaxAge: time.Hour})
-	digest := auth.Digest("a")
+func BenchmarkAPIKeyCache(b *testing.B) {
+	cache := newKeyCache(b, auth.APIKeyCacheOptions{Finder: newKeyTable("a"), MaxAge: time.Hour})
+	digest := auth.APIKeyDigest("a")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := cache.OrganizationByKey(b.Context(), digest, noon); err != nil {

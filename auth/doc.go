@@ -10,8 +10,8 @@
 //
 // An [Authenticator] needs something that verifies access tokens, usually a
 // [Verifier] over a [KeySet], and something that finds API keys by their digest: a
-// [KeyFinder]. A store is one, [StaticKeys] holds keys from configuration, and a
-// [KeyCache] in front of either spares the look-up.
+// [APIKeyFinder]. A store is one, [StaticAPIKeys] holds keys from configuration, and a
+// [APIKeyCache] in front of either spares the look-up.
 //
 // A Verifier remembers the tokens that it has verified, may have a key set for each
 // organization, and may ask a [SessionChecker] whether a session goes on: see

@@ -24,7 +24,7 @@ func newAuthenticator(issuer *authtest.Issuer) (authenticator *auth.Authenticato
 	if err != nil {
 		log.Fatal(err)
 	}
-	apiKeys, err := auth.NewStaticKeys([]auth.StaticKey{
+	apiKeys, err := auth.NewStaticAPIKeys([]auth.StaticAPIKey{
 		{OrganizationID: "org_1", Key: "pk_test_exampleexampleexample"},
 		{OrganizationID: "org_1", Key: "sk_test_exampleexampleexample"},
 		{OrganizationID: "org_2", Key: "pk_test_another0another0another"},
@@ -32,7 +32,7 @@ func newAuthenticator(issuer *authtest.Issuer) (authenticator *auth.Authenticato
 	if err != nil {
 		log.Fatal(err)
 	}
-	authenticator, err = auth.New(auth.Options{Tokens: verifier, Keys: apiKeys})
+	authenticator, err = auth.New(auth.Options{Tokens: verifier, APIKeys: apiKeys})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func ExampleAuthenticator_AuthenticateServer() {
 
 // What a refusal says to whom.
 func ExampleError() {
-	authenticator, err := auth.New(auth.Options{Keys: new(auth.StaticKeys)})
+	authenticator, err := auth.New(auth.Options{APIKeys: new(auth.StaticAPIKeys)})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -147,26 +147,26 @@ func ExampleVerifier() {
 }
 
 // A new key is shown once; what is stored is its digest.
-func ExampleGenerateKey() {
-	key, err := auth.GenerateKey(auth.KindSecret, false)
+func ExampleGenerateAPIKey() {
+	key, err := auth.GenerateAPIKey(auth.KindSecret, false)
 	if err != nil {
 		log.Fatal(err)
 	}
-	digest := auth.Digest(key)
+	digest := auth.APIKeyDigest(key)
 	fmt.Println(key[:8], len(key), len(digest))
 	// Output: sk_test_ 44 32
 }
 
 // A cache in front of a store bounds both the look-ups and how long a revoked key works.
-func ExampleKeyCache() {
-	store, err := auth.NewStaticKeys([]auth.StaticKey{{OrganizationID: "org_1", Key: "sk_test_exampleexampleexample"}})
+func ExampleAPIKeyCache() {
+	store, err := auth.NewStaticAPIKeys([]auth.StaticAPIKey{{OrganizationID: "org_1", Key: "sk_test_exampleexampleexample"}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	cache, err := auth.NewKeyCache(auth.KeyCacheOptions{Finder: store, MaxAge: 5 * time.Second})
+	cache, err := auth.NewAPIKeyCache(auth.APIKeyCacheOptions{Finder: store, MaxAge: 5 * time.Second})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(cache.OrganizationByKey(context.Background(), auth.Digest("sk_test_exampleexampleexample"), time.Now()))
+	fmt.Println(cache.OrganizationByKey(context.Background(), auth.APIKeyDigest("sk_test_exampleexampleexample"), time.Now()))
 	// Output: org_1 <nil>
 }

@@ -17,9 +17,13 @@ const (
 	defaultForcedRefreshInterval = 10 * time.Second
 	defaultStartTimeout          = 10 * time.Second
 	refreshTimeout               = 5 * time.Second
-	firstRetry                   = time.Second
-	staleRefreshes               = 3
-	minStaleness                 = 15 * time.Minute
+	// forcedWait is how long a token waits for the refresh that it caused or found under
+	// way. It is shorter than a request may take (httpserver's default is 5 s), so that an
+	// issuer who hangs doesn't turn the refusal of a forgery into a failure.
+	forcedWait     = 3 * time.Second
+	firstRetry     = time.Second
+	staleRefreshes = 3
+	minStaleness   = 15 * time.Minute
 )
 
 // KeySetOptions say where the keys come from and how often they are read again. Exactly

@@ -128,8 +128,8 @@ func (s *KeySet) logFailure(ctx context.Context, err error) {
 type forcedRefresh struct{ done chan struct{} }
 
 // newerThan returns the generation to try a token on once more that failed with the
-// generation seen: one that came since, or that a forced refresh brings, or seen again, which
-// is nil if the set was never read. It fails only if ctx ends while it waits.
+// generation seen: one that came since, or that a forced refresh brings within forcedWait, or
+// seen again, which is nil if the set was never read. It fails only if ctx ends while it waits.
 func (s *KeySet) newerThan(ctx context.Context, seen *generation, header tokenHeader) (*generation, error) {
 	if s.source == nil || header.hasKeyID && !plausibleKeyID(header.keyID) {
 		return seen, nil
@@ -141,8 +141,12 @@ func (s *KeySet) newerThan(ctx context.Context, seen *generation, header tokenHe
 	if refresh == nil {
 		return s.current.Load(), nil
 	}
+	patience := time.NewTimer(forcedWait)
+	defer patience.Stop()
 	select {
 	case <-refresh.done:
+		return s.current.Load(), nil
+	case <-patience.C:
 		return s.current.Load(), nil
 	case <-ctx.Done():
 		return nil, unavailable{fmt.Errorf("waiting for the key set: %w", ctx.Err())}

@@ -167,8 +167,8 @@ func checkVerifierOptions(options VerifierOptions) error {
 // A token whose kid is not in the key set, and a token without kid that none of its keys
 // verifies, may be of a key that the issuer has put in its set since: Verify then has
 // the set refreshed, at most once per KeySetOptions.ForcedRefreshInterval for all callers
-// together, waits for that no longer than ctx allows, and tries once more. A token that
-// the present keys verify never waits.
+// together, waits for that at most 3 s and no longer than ctx allows, and tries once more.
+// A token that the present keys verify never waits.
 //
 // An error that does not match [ErrUnauthenticated] refuses nobody. It matches
 // consumer.ErrUnavailable when ctx ended during that wait and when the key set was never

@@ -34,8 +34,8 @@ func TestZeroValues(t *testing.T) {
 		t.Errorf("KeySet: %v", err)
 	}
 
-	var cache auth.KeyCache
-	if _, err := cache.OrganizationByKey(t.Context(), auth.Digest(secret), noon); err == nil || errors.Is(err, consumer.ErrNotFound) {
-		t.Errorf("KeyCache: %v", err)
+	var cache auth.APIKeyCache
+	if _, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest(secret), noon); err == nil || errors.Is(err, consumer.ErrNotFound) {
+		t.Errorf("APIKeyCache: %v", err)
 	}
 }

@@ -25,7 +25,7 @@ func ValidatePurge(before time.Time, limit int) error {
 	}{normalTime(before), limit}))
 }
 
-// ValidateRevocation judges the moment that [KeyManager.RevokeAPIKey] is given. It
+// ValidateRevocation judges the moment that [APIKeyManager.RevokeAPIKey] is given. It
 // returns a [*ValidationError] that names it as at, or nil.
 func ValidateRevocation(at time.Time) error {
 	return validationError(fieldErrors(struct {

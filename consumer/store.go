@@ -20,8 +20,8 @@ type Store interface {
 	Merger
 	Eraser
 	Purger
-	KeyReader
-	KeyManager
+	APIKeyReader
+	APIKeyManager
 }
 
 // Reader is what answering a request needs.
@@ -94,8 +94,8 @@ type Eraser interface {
 	Erase(ctx context.Context, organizationID, consumerID string) error
 }
 
-// KeyReader looks API keys up.
-type KeyReader interface {
+// APIKeyReader looks API keys up.
+type APIKeyReader interface {
 	// OrganizationByKey returns the organization that the key with this SHA-256
 	// digest belongs to, or [ErrNotFound] when there is no such key or it is not
 	// valid at the moment now.
@@ -166,8 +166,8 @@ type Purger interface {
 	Purge(ctx context.Context, before time.Time, limit int) (deleted int, err error)
 }
 
-// KeyManager manages API keys. New ones are created with [Writer.Write].
-type KeyManager interface {
+// APIKeyManager manages API keys. New ones are created with [Writer.Write].
+type APIKeyManager interface {
 	// APIKeys returns all keys of an organization, revoked and expired ones too, in the
 	// order of their creation, then of their digests in byte order. No key is not an
 	// error, but nil.

@@ -106,12 +106,12 @@ func newWorld(t *testing.T, change ...func(*httpserver.Options)) *world {
 	t.Cleanup(func() { must(t, keySet.Close()) })
 	verifier, err := auth.NewVerifier(auth.VerifierOptions{Keys: keySet, Now: clock})
 	must(t, err)
-	keys, err := auth.NewStaticKeys([]auth.StaticKey{
+	keys, err := auth.NewStaticAPIKeys([]auth.StaticAPIKey{
 		{OrganizationID: org, Key: publishable}, {OrganizationID: org, Key: secret},
 		{OrganizationID: otherOrg, Key: otherPublishable}, {OrganizationID: otherOrg, Key: otherSecret},
 	})
 	must(t, err)
-	authenticator, err := auth.New(auth.Options{Tokens: verifier, Keys: keys, Now: clock})
+	authenticator, err := auth.New(auth.Options{Tokens: verifier, APIKeys: keys, Now: clock})
 	must(t, err)
 
 	options := httpserver.Options{

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -25,11 +26,11 @@ func newMux(store consumer.Store, keySet *auth.KeySet) (*http.ServeMux, error) {
 	if err != nil {
 		return nil, err
 	}
-	authenticator, err := auth.New(auth.Options{Tokens: verifier, Keys: store})
+	authenticator, err := auth.New(auth.Options{Tokens: verifier, APIKeys: store})
 	if err != nil {
 		return nil, err
 	}
-	api, err := httpserver.New(httpserver.Options{Store: store, Auth: authenticator})
+	api, err := httpserver.New(httpserver.Options{Store: store, Auth: authenticator, Logger: slog.Default()})
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,7 @@ func oneConsumerInAQueue(now time.Time) consumer.Batch {
 	return consumer.Batch{
 		APIKeys: []consumer.APIKey{{
 			OrganizationID: organizationID, Kind: consumer.PublishableKey,
-			Digest: auth.Digest(publishableKey), CreatedAt: now,
+			Digest: auth.APIKeyDigest(publishableKey), CreatedAt: now,
 		}},
 		Consumers: []consumer.Consumer{{OrganizationID: organizationID, ID: consumerID, CreatedAt: now}},
 		Participations: []consumer.Participation{{

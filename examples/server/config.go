@@ -42,9 +42,8 @@ var variables = map[string]string{
 func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (config, error) {
 	var c config
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the error is printed once, by run
 	flags.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 picks one")
-	flags.StringVar(&c.database, "database", defaultDatabase, "sqlite:PATH, sqlite::memory: or postgres://… (`URL`)")
+	flags.StringVar(&c.database, "database", defaultDatabase, databaseUsage)
 	flags.StringVar(&c.fixture, "fixture", "", "a JSON `FILE` with organizations, keys and consumers to load at the start")
 	flags.StringVar(&c.jwksURL, "jwks-url", "", "`URL` of the key set that consumer tokens are verified against (default: an issuer inside the server)")
 	flags.StringVar(&c.jwksFile, "jwks-file", "", "the same from a `FILE`")
@@ -52,31 +51,50 @@ func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (c
 	flags.Var((*originList)(&c.corsOrigins), "cors-origin", "a browser `ORIGIN` that may call /me; repeatable or comma-separated, * for any (default: the server's own)")
 	flags.BoolVar(&c.demo, "demo", false, "load the demonstration data, which has well-known keys, and listen on loopback only")
 
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			printUsage(flags, stdout)
-			return config{}, errHelp
-		}
+	given, err := parseFlags(flags, args, getenv, stdout, "[COMMAND] [flags]", serverUsage)
+	if err != nil {
 		return config{}, err
 	}
 	if flags.NArg() > 0 {
 		return config{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	given, err := readEnvironment(flags, getenv)
-	if err != nil {
-		return config{}, err
-	}
-	if !given["database"] && !given["fixture"] && !given["jwks-url"] && !given["jwks-file"] {
-		c.demo = true
+	if !given["demo"] {
+		c.demo = !given["database"] && !given["fixture"] && !given["jwks-url"] && !given["jwks-file"]
 	}
 	return c, c.validate(given)
 }
 
-func printUsage(flags *flag.FlagSet, stdout io.Writer) {
-	fmt.Fprintln(stdout, "Usage: server [flags]")
+const databaseUsage = "sqlite:PATH, sqlite::memory: or postgres://… (`URL`)"
+
+const serverUsage = `
+Commands, each with its own -help:
+  migrate   bring a database to the schema that this program needs, or say where it stands
+  import    load a fixture of any size
+  keys      create, list and revoke API keys
+Without a command it serves.
+`
+
+// parseFlags reads flags and, for those that were not given, the environment. It
+// returns which were given either way. When the usage is asked for, it prints that and
+// returns errHelp.
+func parseFlags(flags *flag.FlagSet, args []string, getenv func(string) string, stdout io.Writer, synopsis, more string) (given map[string]bool, err error) {
+	flags.SetOutput(io.Discard) // an error is printed once, by run
+	err = flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		printUsage(flags, stdout, synopsis, more)
+		return nil, errHelp
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readEnvironment(flags, getenv)
+}
+
+func printUsage(flags *flag.FlagSet, stdout io.Writer, synopsis, more string) {
+	fmt.Fprintf(stdout, "Usage: server %s\n%s\n", synopsis, more)
 	flags.SetOutput(stdout)
 	flags.PrintDefaults()
-	fmt.Fprintln(stdout, "\nEach flag but -demo can also be set by a variable:")
+	fmt.Fprintln(stdout, "\nA variable of the environment can stand for a flag:")
 	flags.VisitAll(func(f *flag.Flag) {
 		if variable, ok := variables[f.Name]; ok {
 			fmt.Fprintf(stdout, "  -%-13s %s\n", f.Name, variable)
@@ -89,9 +107,11 @@ func printUsage(flags *flag.FlagSet, stdout io.Writer) {
 func readEnvironment(flags *flag.FlagSet, getenv func(string) string) (given map[string]bool, err error) {
 	given = make(map[string]bool)
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	// A key set that a flag names goes before either variable.
+	skip := map[string]bool{"jwks-url": given["jwks-file"], "jwks-file": given["jwks-url"]}
 	flags.VisitAll(func(f *flag.Flag) {
 		variable, ok := variables[f.Name]
-		if !ok || given[f.Name] || getenv(variable) == "" || err != nil {
+		if !ok || given[f.Name] || skip[f.Name] || getenv(variable) == "" || err != nil {
 			return
 		}
 		given[f.Name] = true

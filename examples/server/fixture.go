@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"strings"
@@ -15,52 +16,37 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// fixture is the file format of -fixture: organizations with their keys, and their
-// consumers with everything that is recorded about them.
-type fixture struct {
-	Organizations *[]fixtureOrganization `json:"organizations"`
-}
-
-type fixtureOrganization struct {
-	ID              string            `json:"id"`
-	PublishableKeys []string          `json:"publishableKeys"`
-	SecretKeys      []string          `json:"secretKeys"`
-	Consumers       []fixtureConsumer `json:"consumers"`
-}
-
-type fixtureConsumer struct {
-	consumer.Consumer
-	Participations []consumer.Participation `json:"participations"`
-	Admissions     []consumer.Admission     `json:"admissions"`
-}
-
 // readFixture reads and checks a whole file, so that nothing is written of a bad one.
 // Its errors name the file and every bad field.
 func readFixture(path string) ([]fixtureOrganization, error) {
-	data, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("fixture: %w", err) // names the file
 	}
-	organizations, err := parseFixture(data)
+	defer file.Close()
+	organizations, err := parseFixture(file)
 	if err != nil {
 		return nil, fmt.Errorf("fixture %s: %w", path, err)
 	}
 	return organizations, nil
 }
 
-func parseFixture(data []byte) ([]fixtureOrganization, error) {
-	var file fixture
-	// Names are exact, and neither an unknown nor a repeated one goes unnoticed.
-	if err := json.Unmarshal(data, &file, json.RejectUnknownMembers(true)); err != nil {
-		return nil, describeJSONError(err)
-	}
-	if file.Organizations == nil {
-		return nil, errors.New("organizations is missing")
-	}
-	if err := checkFixture(*file.Organizations); err != nil {
+func parseFixture(r io.Reader) ([]fixtureOrganization, error) {
+	var consumers [][]fixtureConsumer // by organization
+	organizations, err := readOrganizations(r, func(i, _ int, c *fixtureConsumer) error {
+		for len(consumers) <= i {
+			consumers = append(consumers, nil)
+		}
+		consumers[i] = append(consumers[i], *c)
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	return *file.Organizations, nil
+	for i := range consumers {
+		organizations[i].Consumers = consumers[i]
+	}
+	return organizations, checkFixture(organizations)
 }
 
 // batch is everything in the organizations as one write.
@@ -83,7 +69,7 @@ func batch(organizations []fixtureOrganization, now time.Time) consumer.Batch {
 func apiKeys(organizationID, kind string, keys []string, now time.Time) []consumer.APIKey {
 	records := make([]consumer.APIKey, len(keys))
 	for i, key := range keys {
-		records[i] = consumer.APIKey{OrganizationID: organizationID, Kind: kind, Digest: auth.Digest(key), CreatedAt: now}
+		records[i] = consumer.APIKey{OrganizationID: organizationID, Kind: kind, Digest: auth.APIKeyDigest(key), CreatedAt: now}
 	}
 	return records
 }
@@ -108,39 +94,53 @@ type fixtureCheck struct {
 func checkFixture(organizations []fixtureOrganization) error {
 	check := fixtureCheck{seen: make(map[string]bool)}
 	for i, o := range organizations {
-		path := fmt.Sprintf("organizations[%d]", i)
-		check.require(consumer.ValidID(o.ID), path+".id", "must be an id")
-		check.once("organization", o.ID, path+".id")
-		check.keys(o.PublishableKeys, auth.KindPublishable, path+".publishableKeys")
-		check.keys(o.SecretKeys, auth.KindSecret, path+".secretKeys")
-		for j := range o.Consumers {
-			o.Consumers[j].adopt(o.ID)
-			check.consumer(o.Consumers[j], fmt.Sprintf("%s.consumers[%d]", path, j))
+		check.organization(o, i)
+		for j, c := range o.Consumers {
+			check.consumer(o.ID, c, consumerPath(i, j))
 		}
 	}
+	return check.err()
+}
+
+func consumerPath(organization, position int) string {
+	return fmt.Sprintf("organizations[%d].consumers[%d]", organization, position)
+}
+
+func (check *fixtureCheck) err() error {
 	if len(check.fields) == 0 {
 		return nil
 	}
 	return &consumer.ValidationError{Fields: check.fields}
 }
 
-func (check *fixtureCheck) consumer(c fixtureConsumer, path string) {
+func (check *fixtureCheck) organization(o fixtureOrganization, i int) {
+	path := fmt.Sprintf("organizations[%d]", i)
+	check.require(consumer.ValidID(o.ID), path+".id", "must be an id")
+	check.once("organization", o.ID, path+".id")
+	check.keys(o.PublishableKeys, auth.KindPublishable, path+".publishableKeys")
+	check.keys(o.SecretKeys, auth.KindSecret, path+".secretKeys")
+}
+
+// consumer checks a consumer's records, and that none stands twice. An organization's
+// id has its own line.
+func (check *fixtureCheck) consumer(organizationID string, c fixtureConsumer, path string) {
 	check.record(c.Consumer.Validate(), path)
-	check.once("consumer", c.OrganizationID+" "+c.ID, path+".id")
+	key := organizationID + " " + c.ID
+	check.once("consumer", key, path+".id")
 	for i, p := range c.Participations {
 		path := fmt.Sprintf("%s.participations[%d]", path, i)
 		check.record(p.Validate(), path)
-		check.once("participation", strings.Join([]string{c.OrganizationID, c.ID, string(p.Type), p.ID}, " "), path+".id")
+		check.once("participation", strings.Join([]string{key, string(p.Type), p.ID}, " "), path+".id")
 	}
 	for i, a := range c.Admissions {
 		path := fmt.Sprintf("%s.admissions[%d]", path, i)
 		check.record(a.Validate(), path)
-		check.once("admission", strings.Join([]string{c.OrganizationID, c.ID, string(a.DistributionType), a.DistributionID}, " "), path+".distributionId")
+		check.once("admission", strings.Join([]string{key, string(a.DistributionType), a.DistributionID}, " "), path+".distributionId")
 	}
 }
 
 // record takes over what a record says of itself. Whose it is, its place in the file
-// says, and the organization's and consumer's own lines are checked there.
+// says, and is checked there.
 func (check *fixtureCheck) record(err error, path string) {
 	var invalid *consumer.ValidationError
 	if !errors.As(err, &invalid) {
@@ -153,10 +153,10 @@ func (check *fixtureCheck) record(err error, path string) {
 	}
 }
 
-func (check *fixtureCheck) keys(keys []string, want auth.Kind, path string) {
+func (check *fixtureCheck) keys(keys []string, want auth.APIKeyKind, path string) {
 	for i, key := range keys {
 		path := fmt.Sprintf("%s[%d]", path, i)
-		kind, err := auth.CheckKey(key)
+		kind, err := auth.CheckAPIKey(key)
 		check.require(err == nil && kind == want, path, fmt.Sprintf("must be a %s key: its prefix, and at least 20 characters in all", want))
 		check.once("key", key, path)
 	}
@@ -181,7 +181,7 @@ func describeJSONError(err error) error {
 	var syntactic *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &semantic) && errors.Is(err, json.ErrUnknownName):
-		return fmt.Errorf("%s is not a field of the format", fieldPath(semantic.JSONPointer))
+		return fmt.Errorf("%s %w", fieldPath(semantic.JSONPointer), errUnknownField)
 	case errors.As(err, &semantic):
 		return fmt.Errorf("%s must be %s", fieldPath(semantic.JSONPointer), expected(semantic))
 	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func greeting(base string, organizations []fixtureOrganization, t *tokens, now t
 	switch {
 	case t.issuer == nil:
 		b.WriteString("\nConsumer access tokens come from the issuer of your key set.\n")
-	case len(organizations) > 0:
+	case hasConsumers(organizations):
 		fmt.Fprintf(&b, "\nThe access tokens are valid for %d hours, on this start of the server.\n", int(demoTokenLifetime.Hours()))
 	default:
 		b.WriteString("\nNo consumer is loaded here: give -fixture or -demo for ready-to-paste requests.\n")
@@ -46,26 +47,32 @@ func greeting(base string, organizations []fixtureOrganization, t *tokens, now t
 	return b.String(), nil
 }
 
+func hasConsumers(organizations []fixtureOrganization) bool {
+	return slices.ContainsFunc(organizations, func(o fixtureOrganization) bool { return len(o.Consumers) > 0 })
+}
+
 // writeCurlLines writes one line for each endpoint, about the first consumer of the
-// first organization that has what it takes.
+// first organization that has the key for it.
 func writeCurlLines(b *strings.Builder, base string, organizations []fixtureOrganization, t *tokens, now time.Time) error {
+	me, lookup := t.issuer != nil, true // still to be written
 	for _, o := range organizations {
 		if len(o.Consumers) == 0 {
 			continue
 		}
 		id := o.Consumers[0].ID
-		token, err := t.issue(o.ID, id, now)
-		if err != nil {
-			return err
-		}
-		if token != "" && len(o.PublishableKeys) > 0 {
+		if me && len(o.PublishableKeys) > 0 {
+			token, err := t.issue(o.ID, id, now)
+			if err != nil {
+				return err
+			}
 			fmt.Fprintf(b, "curl -sS %s -H %s -H %s\n", quote(base+apiPrefix+"/me"),
 				quote(auth.HeaderPublishableKey+": "+o.PublishableKeys[0]), quote("Authorization: Bearer "+token))
+			me = false
 		}
-		if len(o.SecretKeys) > 0 && showable(o.SecretKeys[0]) {
+		if lookup && len(o.SecretKeys) > 0 && showable(o.SecretKeys[0]) {
 			fmt.Fprintf(b, "curl -sS %s -H %s\n", quote(base+apiPrefix+"/"+id), quote("Authorization: Bearer "+o.SecretKeys[0]))
+			lookup = false
 		}
-		return nil
 	}
 	return nil
 }

@@ -4,6 +4,8 @@
 //	go run ./examples/server
 //	go run ./examples/server -help
 //
+// Beside serving it has commands for who runs a database: migrate, import and keys.
+//
 // It is thin on purpose: flags, wiring and demonstration data. Every rule lives in
 // the library.
 package main
@@ -20,14 +22,20 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
 // run is the whole program, for main and for the tests: it serves until ctx is done,
 // and returns the exit status. Whatever stops it is one line on stderr.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	err := runServer(ctx, args, getenv, stdout, stderr)
+	command := runServer
+	if len(args) > 0 {
+		if named, ok := commands[args[0]]; ok {
+			command, args = named, args[1:]
+		}
+	}
+	err := command(ctx, args, getenv, stdout, stderr)
 	switch {
 	case errors.Is(err, errHelp):
 		return 0
@@ -36,6 +44,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return 1
 	}
 	return 0
+}
+
+// command is what the program can be told to do.
+type command func(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error
+
+// commands are the commands beside serving, which needs no name.
+var commands = map[string]command{
+	"migrate": runMigrate,
+	"import":  runImport,
+	"keys":    runKeys,
 }
 
 func runServer(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {

@@ -141,7 +141,7 @@ func TestFixtureWithAnotherOrganizationsKey(t *testing.T) {
 	boot(t, "-database", "sqlite:a.db", "-fixture", "testdata/fixture.json").stop()
 	must(t, os.WriteFile("thief.json", []byte(`{"organizations":[{"id":"org_thief","secretKeys":["sk_test_golden0000000000000000"],
 		"consumers":[{"id":"cons_thief","createdAt":"2024-01-01T00:00:00Z"}]}]}`), 0o600))
-	checkRefused(t, []string{"-database", "sqlite:a.db", "-fixture", "thief.json"}, "-database")
+	checkRefused(t, []string{"-database", "sqlite:a.db", "-fixture", "thief.json"}, "thief.json", "organizations[0].secretKeys[0]", "-database")
 	s := boot(t, "-database", "sqlite:a.db")
 	if status, _ := s.get(s.base+apiPrefix+"/cons_01HXYZ123456789", map[string][]string{"Authorization": {"Bearer sk_test_golden0000000000000000"}}); status != 200 {
 		t.Errorf("the key's own organization: %d", status)
@@ -160,6 +160,8 @@ func TestDemonstrationKeysStayOnLoopback(t *testing.T) {
 	}
 	checkRefusedOnNetwork("-fixture", "testdata/fixture.json")
 	checkRefusedOnNetwork("-database", "sqlite:rejoin-demo.db")
+	must(t, os.WriteFile("known.json", []byte(`{"organizations":[{"id":"o","publishableKeys":["pk_test_demo000000000000000000"]}]}`), 0o600))
+	checkRefusedOnNetwork("-database", "sqlite:new.db", "-fixture", "known.json")
 }
 
 func TestConfig(t *testing.T) {
@@ -186,6 +188,8 @@ func TestConfig(t *testing.T) {
 		"a database in the environment":                    {nil, map[string]string{"DATABASE_URL": "sqlite:a"}, with(defaults, func(c *config) { c.database, c.demo = "sqlite:a", false })},
 		"a fixture: no demonstration":                      {[]string{"-fixture", "a"}, nil, with(defaults, func(c *config) { c.fixture, c.demo = "a", false })},
 		"a key set: no demonstration":                      {[]string{"-jwks-file", "a"}, nil, with(defaults, func(c *config) { c.jwksFile, c.demo = "a", false })},
+		"no demonstration, asked for":                      {[]string{"-demo=false"}, nil, with(defaults, func(c *config) { c.demo = false })},
+		"a key set's flag goes before both variables":      {[]string{"-jwks-url", "https://a.example"}, environment, with(fromEnvironment, func(c *config) { c.jwksURL, c.jwksFile = "https://a.example", "" })},
 		"the demonstration, asked for":                     {[]string{"-database", "sqlite:a", "-demo"}, nil, with(defaults, func(c *config) { c.database = "sqlite:a" })},
 		"the demonstration on a port":                      {[]string{"-addr", ":0"}, nil, with(defaults, func(c *config) { c.addr = "127.0.0.1:0" })},
 		"the demonstration on another loopback":            {[]string{"-addr", "[::1]:0"}, nil, with(defaults, func(c *config) { c.addr = "[::1]:0" })},

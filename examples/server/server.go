@@ -20,12 +20,15 @@ import (
 
 const (
 	apiPrefix = "/api/v1/consumers"
-	// drainTimeout is how long running requests may take to end after SIGTERM.
-	drainTimeout = 10 * time.Second
+	// drainTimeout is how long running requests may take to end after SIGTERM. It is
+	// longer than a slow client may take for its request.
+	drainTimeout = readTimeout + 5*time.Second
+	readTimeout  = 10 * time.Second
 )
 
 // server is the running program.
 type server struct {
+	logger   *slog.Logger
 	http     *http.Server
 	listener net.Listener
 	database database
@@ -38,7 +41,7 @@ type server struct {
 // the key set and listens. When it returns an error, nothing is left running.
 func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err error) {
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	s := &server{}
+	s := &server{logger: logger}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -74,32 +77,64 @@ func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err erro
 
 // load writes the data, all of it or nothing.
 func (s *server) load(ctx context.Context, c config, organizations []fixtureOrganization) error {
-	if !c.demo && !isLoopback(hostOf(s.listener.Addr())) {
-		if err := refuseDemoKeys(ctx, s.database); err != nil {
+	if !isLoopback(hostOf(s.listener.Addr())) {
+		if err := refuseDemoKeys(ctx, s.database, organizations); err != nil {
 			return err
 		}
 	}
-	if _, err := s.database.Write(ctx, batch(organizations, time.Now())); err != nil {
-		return fmt.Errorf("load the data into -database: %w", err)
+	_, err := s.database.Write(ctx, batch(organizations, time.Now()))
+	what := "the demonstration data"
+	if c.fixture != "" {
+		what = "fixture " + c.fixture
+	}
+	switch {
+	case errors.Is(err, consumer.ErrConflict):
+		return fmt.Errorf("%s: %s belongs to another organization in -database", what, s.foreignKey(ctx, organizations))
+	case errors.Is(err, consumer.ErrErased):
+		return fmt.Errorf("%s: a consumer of it was erased from -database", what)
+	case err != nil:
+		return fmt.Errorf("%s: load into -database: %w", what, err)
 	}
 	return nil
 }
 
-// refuseDemoKeys keeps a database in which the demonstration once ran off the network:
-// everybody knows its keys.
-func refuseDemoKeys(ctx context.Context, database database) error {
-	for _, o := range demo(time.Now()) {
-		for _, key := range slices.Concat(o.PublishableKeys, o.SecretKeys) {
-			_, err := database.OrganizationByKey(ctx, auth.Digest(key), time.Now())
-			switch {
-			case err == nil:
-				return errors.New("-addr must be a loopback address, because -database holds the demonstration data with its well-known keys")
-			case !errors.Is(err, consumer.ErrNotFound):
-				return fmt.Errorf("-database: %w", err)
+// foreignKey is the path of the first key that the database knows as another
+// organization's.
+func (s *server) foreignKey(ctx context.Context, organizations []fixtureOrganization) string {
+	for i, o := range organizations {
+		for list, keys := range map[string][]string{"publishableKeys": o.PublishableKeys, "secretKeys": o.SecretKeys} {
+			for j, key := range keys {
+				if owner, err := s.database.OrganizationByKey(ctx, auth.APIKeyDigest(key), time.Now()); err == nil && owner != o.ID {
+					return fmt.Sprintf("organizations[%d].%s[%d]", i, list, j)
+				}
 			}
 		}
 	}
+	return "a key of it" // one that is no longer valid
+}
+
+// refuseDemoKeys keeps the demonstration's keys, which everybody knows, off the
+// network: those of an earlier start in the database, and those in a fixture.
+func refuseDemoKeys(ctx context.Context, database database, loading []fixtureOrganization) error {
+	refused := errors.New("-addr must be a loopback address, because the data has the well-known keys of the demonstration")
+	for _, key := range keysOf(demo(time.Now())) {
+		_, err := database.OrganizationByKey(ctx, auth.APIKeyDigest(key), time.Now())
+		switch {
+		case err == nil, slices.Contains(keysOf(loading), key):
+			return refused
+		case !errors.Is(err, consumer.ErrNotFound):
+			return fmt.Errorf("-database: %w", err)
+		}
+	}
 	return nil
+}
+
+func keysOf(organizations []fixtureOrganization) []string {
+	var keys []string
+	for _, o := range organizations {
+		keys = slices.Concat(keys, o.PublishableKeys, o.SecretKeys)
+	}
+	return keys
 }
 
 // organizations is the data to load: the demonstration, the fixture, both or none.
@@ -119,11 +154,11 @@ func organizations(c config, now time.Time) ([]fixtureOrganization, error) {
 }
 
 func (s *server) handler(c config, base string, logger *slog.Logger) (http.Handler, error) {
-	keys, err := auth.NewKeyCache(auth.KeyCacheOptions{Finder: s.database})
+	keys, err := auth.NewAPIKeyCache(auth.APIKeyCacheOptions{Finder: s.database})
 	if err != nil {
 		return nil, err
 	}
-	authenticator, err := auth.New(auth.Options{Tokens: s.tokens.verifier, Keys: keys})
+	authenticator, err := auth.New(auth.Options{Tokens: s.tokens.verifier, APIKeys: keys})
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +172,7 @@ func (s *server) handler(c config, base string, logger *slog.Logger) (http.Handl
 		Logger:      logger,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("-cors-origin: %w", err)
+		return nil, fmt.Errorf("-cors-origin must be scheme://host or scheme://host:port in lower case, without a path or a default port, or *: %w", err)
 	}
 	return api.Handler(apiPrefix), nil
 }
@@ -148,11 +183,13 @@ func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
+		ReadTimeout:       readTimeout,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		// OPTIONS * is answered like any other path that is none.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }
 
@@ -167,11 +204,10 @@ func (s *server) serve(ctx context.Context) error {
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err := s.http.Shutdown(drain)
-	if err != nil {
-		err = fmt.Errorf("drain requests: %w", err)
+	if err := s.http.Shutdown(drain); err != nil {
+		s.logger.Warn("requests were cut off at the end", "cause", err)
 	}
-	return errors.Join(err, s.close())
+	return s.close()
 }
 
 // close releases what start opened, in the opposite order.

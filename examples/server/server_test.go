@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -112,7 +113,12 @@ func (s *running) me(publishableKey, token string) (int, string) {
 }
 
 func TestGoldenFixture(t *testing.T) {
-	s := boot(t, "-database", "sqlite::memory:", "-fixture", "testdata/fixture.json")
+	onEachDatabase(t, checkGoldenFixture)
+	t.Run("SQLite in memory", func(t *testing.T) { checkGoldenFixture(t, "sqlite::memory:") })
+}
+
+func checkGoldenFixture(t *testing.T, url string) {
+	s := boot(t, "-database", url, "-fixture", "testdata/fixture.json")
 	curls := s.curls()
 	if len(curls) != 2 {
 		t.Fatalf("%d curl lines:\n%s", len(curls), s.stdout)
@@ -133,8 +139,9 @@ func TestGoldenFixture(t *testing.T) {
 
 // What the terminal shows works, for every consumer, again after a restart, and there
 // is a consumer in every stage.
-func TestDemonstration(t *testing.T) {
-	database := "sqlite:" + filepath.Join(t.TempDir(), "demo.db")
+func TestDemonstration(t *testing.T) { onEachDatabase(t, checkDemonstration) }
+
+func checkDemonstration(t *testing.T, database string) {
 	for _, start := range []string{"first start", "second start on the same file"} {
 		t.Run(start, func(t *testing.T) {
 			s := boot(t, "-demo", "-database", database)
@@ -204,31 +211,33 @@ func demonstrated(t *testing.T, s *running) (stages map[string]bool, most int) {
 }
 
 func TestSameFixtureAgainChangesNothing(t *testing.T) {
-	database := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
-	var documents []string
-	for range 2 {
-		s := boot(t, "-database", database, "-fixture", "testdata/fixture.json")
-		_, text := s.get(s.curls()[0].url, s.curls()[0].headers)
-		documents = append(documents, text)
-		s.stop()
-	}
-	if diff := cmp.Diff(documents[0], documents[1]); diff != "" {
-		t.Errorf("(-first +second):\n%s", diff)
-	}
+	onEachDatabase(t, func(t *testing.T, url string) {
+		var documents []string
+		for range 2 {
+			s := boot(t, "-database", url, "-fixture", "testdata/fixture.json")
+			_, text := s.get(s.curls()[0].url, s.curls()[0].headers)
+			documents = append(documents, text)
+			s.stop()
+		}
+		if diff := cmp.Diff(documents[0], documents[1]); diff != "" {
+			t.Errorf("(-first +second):\n%s", diff)
+		}
+	})
 }
 
 // The fixture stays in the database: its keys work without the file.
 func TestKeysComeFromTheDatabase(t *testing.T) {
-	database := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
-	boot(t, "-database", database, "-fixture", "testdata/fixture.json").stop()
-	s := boot(t, "-database", database)
-	status, _ := s.get(s.base+apiPrefix+"/cons_01HXYZ123456789", http.Header{"Authorization": {"Bearer sk_test_golden0000000000000000"}})
-	if status != 200 {
-		t.Errorf("status %d", status)
-	}
-	if len(s.curls()) != 0 {
-		t.Errorf("curl lines that nobody can know:\n%s", s.stdout)
-	}
+	onEachDatabase(t, func(t *testing.T, url string) {
+		boot(t, "-database", url, "-fixture", "testdata/fixture.json").stop()
+		s := boot(t, "-database", url)
+		status, _ := s.get(s.base+apiPrefix+"/cons_01HXYZ123456789", http.Header{"Authorization": {"Bearer sk_test_golden0000000000000000"}})
+		if status != 200 {
+			t.Errorf("status %d", status)
+		}
+		if len(s.curls()) != 0 {
+			t.Errorf("curl lines that nobody can know:\n%s", s.stdout)
+		}
+	})
 }
 
 func TestKeySetOfTheOperator(t *testing.T) {
@@ -354,6 +363,44 @@ func TestDrain(t *testing.T) {
 	if response, err := http.DefaultClient.Do(r); err == nil {
 		_ = response.Body.Close()
 		t.Error("it still accepts connections")
+	}
+}
+
+// A client that holds its body back doesn't hold the end up.
+func TestDrainWithoutABody(t *testing.T) {
+	s := boot(t, "-demo", "-database", "sqlite::memory:")
+	connection, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
+	must(t, err)
+	defer connection.Close()
+	_, err = io.WriteString(connection, "POST "+apiPrefix+"/me HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+	must(t, err)
+	must(t, connection.SetDeadline(time.Now().Add(5*time.Second)))
+	answer, err := io.ReadAll(connection)
+	must(t, err)
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 405 ") {
+		t.Errorf("answered:\n%s", answer)
+	}
+	if status := s.stop(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
+// The curl lines come from whichever organization has what they need.
+func TestCurlLinesOfSeveralOrganizations(t *testing.T) {
+	fixture := filepath.Join(t.TempDir(), "several.json")
+	must(t, os.WriteFile(fixture, []byte(`{"organizations":[
+		{"id":"org_0","consumers":[{"id":"c0","createdAt":"2024-01-01T00:00:00Z"}]},
+		{"id":"org_1","secretKeys":["sk_live_00000000000000000001"],"consumers":[{"id":"c1","createdAt":"2024-01-01T00:00:00Z"}]},
+		{"id":"org_2","publishableKeys":["pk_live_00000000000000000002"],"secretKeys":["sk_test_00000000000000000002"],
+		 "consumers":[{"id":"c2","createdAt":"2024-01-01T00:00:00Z"}]}]}`), 0o600))
+	s := boot(t, "-database", "sqlite::memory:", "-fixture", fixture)
+	if len(s.curls()) != 2 || strings.Contains(s.stdout, "sk_live_0") {
+		t.Fatalf("printed:\n%s", s.stdout)
+	}
+	for _, c := range s.curls() {
+		if status, text := s.get(c.url, c.headers); status != 200 || !strings.Contains(text, `"id":"c2"`) {
+			t.Errorf("%s: %d", c.url, status)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (t transaction) putAPIKeys(ctx context.Context, keys []consumer.APIKey) err
 	return nil
 }
 
-// APIKeys implements [consumer.KeyManager].
+// APIKeys implements [consumer.APIKeyManager].
 func (s *Store) APIKeys(ctx context.Context, organizationID string) ([]consumer.APIKey, error) {
 	keys, err := s.apiKeys(ctx, organizationID)
 	return keys, translate(ctx, "list API keys", err)
@@ -86,7 +86,7 @@ func (s *Store) apiKeys(ctx context.Context, organizationID string) ([]consumer.
 	return keys, checkSchema(found[0].SchemaVersion)
 }
 
-// RevokeAPIKey implements [consumer.KeyManager].
+// RevokeAPIKey implements [consumer.APIKeyManager].
 func (s *Store) RevokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) error {
 	return translate(ctx, "revoke API key", s.revokeAPIKey(ctx, organizationID, digest, at))
 }

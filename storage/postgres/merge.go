@@ -54,11 +54,8 @@ func (s *Store) merge(ctx context.Context, organizationID, guestID, consumerID s
 
 func (t transaction) merge(ctx context.Context, guest consumer.ConsumerKey, consumerID string) (consumer.WriteResult, error) {
 	var state struct {
-		SchemaVersion   int64 `db:"schema_version"`
-		GuestGone       bool  `db:"guest_gone"`
-		GuestProfile    bool  `db:"guest_profile"`
-		GuestRecords    int   `db:"guest_records"`
-		ConsumerProfile bool  `db:"consumer_profile"`
+		SchemaVersion int64 `db:"schema_version"`
+		row.MergeState
 	}
 	digest := row.ErasureDigest(guest)
 	if err := t.GetContext(ctx, &state, mergeState, guest.OrganizationID, guest.ConsumerID, consumerID, digest[:]); err != nil {
@@ -67,11 +64,8 @@ func (t transaction) merge(ctx context.Context, guest consumer.ConsumerKey, cons
 	if err := checkSchema(state.SchemaVersion); err != nil {
 		return consumer.WriteResult{}, err
 	}
-	switch {
-	case state.GuestGone:
-		return consumer.WriteResult{}, nil
-	case !state.ConsumerProfile, !state.GuestProfile && state.GuestRecords == 0:
-		return consumer.WriteResult{}, consumer.ErrNotFound
+	if proceed, err := state.Proceed(); !proceed {
+		return consumer.WriteResult{}, err
 	}
 	applied := 0
 	for _, move := range []string{moveParticipations, moveAdmissions} {

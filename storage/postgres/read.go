@@ -111,7 +111,7 @@ func (s *Store) export(ctx context.Context, organizationID, consumerID string) (
 	return found.Export(organizationID, consumerID)
 }
 
-// OrganizationByKey implements [consumer.KeyReader].
+// OrganizationByKey implements [consumer.APIKeyReader].
 func (s *Store) OrganizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
 	organizationID, err := s.organizationByKey(ctx, digest, now)
 	return organizationID, translate(ctx, "read API key", err)

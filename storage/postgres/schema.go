@@ -3,11 +3,10 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
 // requiredSchema is the version of the last file in migrations.
@@ -42,19 +41,7 @@ func requireSchema(ctx context.Context, db *sqlx.DB) error {
 	return checkSchema(current)
 }
 
-func checkSchema(current int64) error {
-	switch {
-	case current > requiredSchema:
-		return fmt.Errorf("%w: a newer program migrated the database to version %d, and this one knows version %d",
-			consumer.ErrSchema, current, requiredSchema)
-	case current == 0:
-		return fmt.Errorf("%w: the database was never migrated", consumer.ErrSchema)
-	case current < requiredSchema:
-		return fmt.Errorf("%w: the database is at version %d and must be migrated to version %d",
-			consumer.ErrSchema, current, requiredSchema)
-	}
-	return nil
-}
+func checkSchema(current int64) error { return row.CheckSchema(current, requiredSchema) }
 
 // explainSchema says which version it is when a statement found another schema than
 // the one that it was written for.

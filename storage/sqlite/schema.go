@@ -2,11 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
 // requiredSchema is the version of the last file in migrations.
@@ -43,19 +42,7 @@ func (s *Store) requireSchema(ctx context.Context) error {
 	return checkSchema(current)
 }
 
-func checkSchema(current int64) error {
-	switch {
-	case current > requiredSchema:
-		return fmt.Errorf("%w: a newer program migrated the database to version %d, and this one knows version %d",
-			consumer.ErrSchema, current, requiredSchema)
-	case current == 0:
-		return fmt.Errorf("%w: the database was never migrated", consumer.ErrSchema)
-	case current < requiredSchema:
-		return fmt.Errorf("%w: the database is at version %d and must be migrated to version %d",
-			consumer.ErrSchema, current, requiredSchema)
-	}
-	return nil
-}
+func checkSchema(current int64) error { return row.CheckSchema(current, requiredSchema) }
 
 // refuseNewer opens the first connection, the writer's: it makes the log that
 // readers, who may not write, need.

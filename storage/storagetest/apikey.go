@@ -191,7 +191,7 @@ func apiKeyCases() []storeCase {
 	}
 }
 
-func revoke(t *testing.T, store consumer.KeyManager, key string, moment time.Time) {
+func revoke(t *testing.T, store consumer.APIKeyManager, key string, moment time.Time) {
 	t.Helper()
 	if err := store.RevokeAPIKey(t.Context(), organization, apiKey(key).Digest, moment); err != nil {
 		t.Fatalf("RevokeAPIKey: %v", err)
@@ -199,7 +199,7 @@ func revoke(t *testing.T, store consumer.KeyManager, key string, moment time.Tim
 }
 
 // wantKeys compares the keys of an organization, in their order.
-func wantKeys(t *testing.T, store consumer.KeyManager, organizationID string, want ...consumer.APIKey) {
+func wantKeys(t *testing.T, store consumer.APIKeyManager, organizationID string, want ...consumer.APIKey) {
 	t.Helper()
 	got, err := store.APIKeys(t.Context(), organizationID)
 	if err != nil {
@@ -211,7 +211,7 @@ func wantKeys(t *testing.T, store consumer.KeyManager, organizationID string, wa
 }
 
 // wantRevoked compares when the keys of the organization are no longer valid.
-func wantRevoked(t *testing.T, store consumer.KeyManager, want ...time.Time) {
+func wantRevoked(t *testing.T, store consumer.APIKeyManager, want ...time.Time) {
 	t.Helper()
 	all, err := store.APIKeys(t.Context(), organization)
 	if err != nil {
@@ -242,7 +242,7 @@ func testKeysAreOrdered(t *testing.T, store consumer.Store) {
 	wantKeys(t, store, organization, want...)
 }
 
-func wantOrganization(t *testing.T, store consumer.KeyReader, digest [32]byte, want string) {
+func wantOrganization(t *testing.T, store consumer.APIKeyReader, digest [32]byte, want string) {
 	t.Helper()
 	got, err := store.OrganizationByKey(t.Context(), digest, at(60))
 	if err != nil || got != want {
@@ -250,7 +250,7 @@ func wantOrganization(t *testing.T, store consumer.KeyReader, digest [32]byte, w
 	}
 }
 
-func wantKeyNotFound(t *testing.T, store consumer.KeyReader, digest [32]byte) {
+func wantKeyNotFound(t *testing.T, store consumer.APIKeyReader, digest [32]byte) {
 	t.Helper()
 	if got, err := store.OrganizationByKey(t.Context(), digest, at(60)); !errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("OrganizationByKey returned %q and the error %v, want ErrNotFound", got, err)

@@ -280,7 +280,7 @@ func purge[R any](stored map[recordKey]R, limit int, isOver func(R) bool) (delet
 	return deleted
 }
 
-// OrganizationByKey implements [consumer.KeyReader].
+// OrganizationByKey implements [consumer.APIKeyReader].
 func (m *Model) OrganizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -293,7 +293,7 @@ func (m *Model) OrganizationByKey(ctx context.Context, digest [32]byte, now time
 	return "", consumer.ErrNotFound
 }
 
-// APIKeys implements [consumer.KeyManager].
+// APIKeys implements [consumer.APIKeyManager].
 func (m *Model) APIKeys(ctx context.Context, organizationID string) ([]consumer.APIKey, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -312,7 +312,7 @@ func (m *Model) APIKeys(ctx context.Context, organizationID string) ([]consumer.
 	return all, nil
 }
 
-// RevokeAPIKey implements [consumer.KeyManager].
+// RevokeAPIKey implements [consumer.APIKeyManager].
 func (m *Model) RevokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) error {
 	if err := ctx.Err(); err != nil {
 		return err

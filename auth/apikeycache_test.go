@@ -18,7 +18,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// keyTable is a KeyFinder that counts, and whose keys can be revoked.
+// keyTable is a APIKeyFinder that counts, and whose keys can be revoked.
 type keyTable struct {
 	mu      sync.Mutex
 	keys    map[[32]byte]string
@@ -29,7 +29,7 @@ type keyTable struct {
 func newKeyTable(keys ...string) *keyTable {
 	table := &keyTable{keys: map[[32]byte]string{}}
 	for _, key := range keys {
-		table.keys[auth.Digest(key)] = "org_" + key
+		table.keys[auth.APIKeyDigest(key)] = "org_" + key
 	}
 	return table
 }
@@ -53,18 +53,18 @@ func (k *keyTable) OrganizationByKey(_ context.Context, digest [32]byte, _ time.
 	return "", fmt.Errorf("table: %w", consumer.ErrNotFound)
 }
 
-func newKeyCache(t testing.TB, options auth.KeyCacheOptions) *auth.KeyCache {
+func newKeyCache(t testing.TB, options auth.APIKeyCacheOptions) *auth.APIKeyCache {
 	t.Helper()
-	cache, err := auth.NewKeyCache(options)
+	cache, err := auth.NewAPIKeyCache(options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cache
 }
 
-func wantKey(t *testing.T, finder auth.KeyFinder, key string, now time.Time, want string) {
+func wantKey(t *testing.T, finder auth.APIKeyFinder, key string, now time.Time, want string) {
 	t.Helper()
-	got, err := finder.OrganizationByKey(t.Context(), auth.Digest(key), now)
+	got, err := finder.OrganizationByKey(t.Context(), auth.APIKeyDigest(key), now)
 	switch {
 	case got != want:
 		t.Errorf("got %q, want %q", got, want)
@@ -82,54 +82,54 @@ func (k *keyTable) wantAsked(t *testing.T, want int64) {
 	}
 }
 
-func TestKeyCacheRevocation(t *testing.T) {
+func TestAPIKeyCacheRevocation(t *testing.T) {
 	table := newKeyTable("a")
-	cache := newKeyCache(t, auth.KeyCacheOptions{Finder: table})
+	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: table})
 	wantKey(t, cache, "a", noon, "org_a")
-	table.change(func() { delete(table.keys, auth.Digest("a")) })
+	table.change(func() { delete(table.keys, auth.APIKeyDigest("a")) })
 	wantKey(t, cache, "a", noon.Add(9999*time.Millisecond), "org_a")
 	table.wantAsked(t, 1)
 	wantKey(t, cache, "a", noon.Add(10*time.Second), "") // the stated bound
 	table.wantAsked(t, 2)
 }
 
-func TestKeyCacheUnknown(t *testing.T) {
+func TestAPIKeyCacheUnknown(t *testing.T) {
 	table := newKeyTable()
-	cache := newKeyCache(t, auth.KeyCacheOptions{Finder: table, MaxAge: time.Minute})
+	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: table, MaxAge: time.Minute})
 	wantKey(t, cache, "a", noon, "")
-	table.change(func() { table.keys[auth.Digest("a")] = "org_a" })
+	table.change(func() { table.keys[auth.APIKeyDigest("a")] = "org_a" })
 	wantKey(t, cache, "a", noon.Add(59*time.Second), "")
 	table.wantAsked(t, 1)
 	wantKey(t, cache, "a", noon.Add(time.Minute), "org_a")
 }
 
-func TestKeyCacheAnswerFromTheFuture(t *testing.T) {
+func TestAPIKeyCacheAnswerFromTheFuture(t *testing.T) {
 	table := newKeyTable("a")
-	cache := newKeyCache(t, auth.KeyCacheOptions{Finder: table})
+	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: table})
 	wantKey(t, cache, "a", noon, "org_a")
 	wantKey(t, cache, "a", noon.Add(-time.Hour), "org_a")
 	table.wantAsked(t, 2)
 }
 
-func TestKeyCacheNeverKeepsFailures(t *testing.T) {
+func TestAPIKeyCacheNeverKeepsFailures(t *testing.T) {
 	table := newKeyTable("a")
-	cache := newKeyCache(t, auth.KeyCacheOptions{Finder: table})
+	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: table})
 	table.change(func() { table.failure = consumer.ErrUnavailable })
-	if _, err := cache.OrganizationByKey(t.Context(), auth.Digest("a"), noon); !errors.Is(err, consumer.ErrUnavailable) {
+	if _, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest("a"), noon); !errors.Is(err, consumer.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	table.change(func() { table.failure = nil })
 	wantKey(t, cache, "a", noon, "org_a")
 	table.change(func() { table.failure = consumer.ErrUnavailable })
 	wantKey(t, cache, "a", noon, "org_a") // known answers outlive the store for a while
-	if _, err := cache.OrganizationByKey(t.Context(), auth.Digest("a"), noon.Add(10*time.Second)); !errors.Is(err, consumer.ErrUnavailable) {
+	if _, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest("a"), noon.Add(10*time.Second)); !errors.Is(err, consumer.ErrUnavailable) {
 		t.Errorf("got %v: an old answer must not hide a failure", err)
 	}
 }
 
-func TestKeyCacheBound(t *testing.T) {
+func TestAPIKeyCacheBound(t *testing.T) {
 	table := newKeyTable("a", "b", "c")
-	cache := newKeyCache(t, auth.KeyCacheOptions{Finder: table, MaxEntries: 2})
+	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: table, MaxEntries: 2})
 	wantKey(t, cache, "a", noon, "org_a")
 	wantKey(t, cache, "b", noon, "org_b")
 	for i := range 100 {
@@ -145,9 +145,9 @@ func TestKeyCacheBound(t *testing.T) {
 	table.wantAsked(t, 104)
 }
 
-func TestKeyCacheKnownDisplacesUnknown(t *testing.T) {
+func TestAPIKeyCacheKnownDisplacesUnknown(t *testing.T) {
 	table := newKeyTable("a", "b")
-	cache := newKeyCache(t, auth.KeyCacheOptions{Finder: table, MaxEntries: 2})
+	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: table, MaxEntries: 2})
 	wantKey(t, cache, "x", noon, "")
 	wantKey(t, cache, "y", noon, "")
 	wantKey(t, cache, "x", noon, "")
@@ -159,7 +159,7 @@ func TestKeyCacheKnownDisplacesUnknown(t *testing.T) {
 	table.wantAsked(t, 4)
 }
 
-func TestKeyCacheOneFlight(t *testing.T) {
+func TestAPIKeyCacheOneFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int64
 		slow := finderFunc(func(context.Context, [32]byte, time.Time) (string, error) {
@@ -167,7 +167,7 @@ func TestKeyCacheOneFlight(t *testing.T) {
 			time.Sleep(time.Second)
 			return "org_a", nil
 		})
-		cache := newKeyCache(t, auth.KeyCacheOptions{Finder: slow})
+		cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: slow})
 		var callers sync.WaitGroup
 		for range 100 {
 			callers.Go(func() { wantKey(t, cache, "a", time.Now(), "org_a") })
@@ -179,7 +179,7 @@ func TestKeyCacheOneFlight(t *testing.T) {
 	})
 }
 
-func TestKeyCacheCallerGivesUp(t *testing.T) {
+func TestAPIKeyCacheCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := finderFunc(func(ctx context.Context, _ [32]byte, _ time.Time) (string, error) {
 			select {
@@ -189,11 +189,11 @@ func TestKeyCacheCallerGivesUp(t *testing.T) {
 				return "", ctx.Err()
 			}
 		})
-		cache := newKeyCache(t, auth.KeyCacheOptions{Finder: slow, MaxAge: time.Hour})
+		cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: slow, MaxAge: time.Hour})
 		ctx, cancel := context.WithCancel(t.Context())
 		var callers sync.WaitGroup
 		gaveUp := func() {
-			if _, err := cache.OrganizationByKey(ctx, auth.Digest("a"), time.Now()); !errors.Is(err, context.Canceled) {
+			if _, err := cache.OrganizationByKey(ctx, auth.APIKeyDigest("a"), time.Now()); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
 		}
@@ -208,20 +208,20 @@ func TestKeyCacheCallerGivesUp(t *testing.T) {
 }
 
 // A failure of the finder is everybody's who waited for it, and nobody's afterwards.
-func TestKeyCacheSharedFailure(t *testing.T) {
+func TestAPIKeyCacheSharedFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, answer := range []struct {
 			organization string
 			err          error
 		}{{"", consumer.ErrUnavailable}, {"", nil}} {
 			var asked atomic.Int64
-			cache := newKeyCache(t, auth.KeyCacheOptions{Finder: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) {
+			cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) {
 				asked.Add(1)
 				time.Sleep(time.Second)
 				return answer.organization, answer.err
 			})})
 			fail := func() {
-				_, err := cache.OrganizationByKey(t.Context(), auth.Digest("a"), time.Now())
+				_, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest("a"), time.Now())
 				if err == nil || errors.Is(err, consumer.ErrNotFound) || !errors.Is(err, answer.err) && answer.err != nil {
 					t.Errorf("got %v", err)
 				}
@@ -242,9 +242,9 @@ func TestKeyCacheSharedFailure(t *testing.T) {
 	})
 }
 
-func TestKeyCacheFinderPanics(t *testing.T) {
+func TestAPIKeyCacheFinderPanics(t *testing.T) {
 	calls := 0
-	cache := newKeyCache(t, auth.KeyCacheOptions{Finder: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) {
+	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) {
 		if calls++; calls == 1 {
 			panic("a bug of the finder")
 		}
@@ -252,38 +252,38 @@ func TestKeyCacheFinderPanics(t *testing.T) {
 	})})
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = cache.OrganizationByKey(t.Context(), auth.Digest("a"), noon)
+		_, _ = cache.OrganizationByKey(t.Context(), auth.APIKeyDigest("a"), noon)
 	}()
 	wantKey(t, cache, "a", noon, "org_a")
 }
 
 func TestNewKeyCacheRefuses(t *testing.T) {
-	for option, options := range map[string]auth.KeyCacheOptions{
+	for option, options := range map[string]auth.APIKeyCacheOptions{
 		"Finder":     {},
 		"MaxAge":     {Finder: newKeyTable(), MaxAge: -1},
 		"MaxEntries": {Finder: newKeyTable(), MaxEntries: -1},
 	} {
-		if _, err := auth.NewKeyCache(options); err == nil || !strings.Contains(err.Error(), option) {
+		if _, err := auth.NewAPIKeyCache(options); err == nil || !strings.Contains(err.Error(), option) {
 			t.Errorf("%s: got %v", option, err)
 		}
 	}
 }
 
 // Whatever is asked in whatever order, an answer is one that was true at most MaxAge ago.
-func TestKeyCacheProperty(t *testing.T) {
+func TestAPIKeyCacheProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const maxAge = 10
 		names := []string{"a", "b", "c", "d", "e"}
 		var now int64
 		history := map[string][]string{} // what was true in each second so far
 		table := newKeyTable()
-		cache, err := auth.NewKeyCache(auth.KeyCacheOptions{Finder: table, MaxAge: maxAge * time.Second, MaxEntries: rapid.IntRange(1, 4).Draw(t, "entries")})
+		cache, err := auth.NewAPIKeyCache(auth.APIKeyCacheOptions{Finder: table, MaxAge: maxAge * time.Second, MaxEntries: rapid.IntRange(1, 4).Draw(t, "entries")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		record := func() {
 			for _, name := range names {
-				history[name] = append(history[name][:now], table.keys[auth.Digest(name)])
+				history[name] = append(history[name][:now], table.keys[auth.APIKeyDigest(name)])
 			}
 		}
 		record()
@@ -296,7 +296,7 @@ func TestKeyCacheProperty(t *testing.T) {
 			},
 			"change": func(t *rapid.T) {
 				name := rapid.SampledFrom(names).Draw(t, "name")
-				if digest := auth.Digest(name); table.keys[digest] == "" {
+				if digest := auth.APIKeyDigest(name); table.keys[digest] == "" {
 					table.keys[digest] = "org_" + name
 				} else {
 					delete(table.keys, digest)
@@ -306,7 +306,7 @@ func TestKeyCacheProperty(t *testing.T) {
 			},
 			"ask": func(t *rapid.T) {
 				name := rapid.SampledFrom(names).Draw(t, "name")
-				got, err := cache.OrganizationByKey(t.Context(), auth.Digest(name), time.Unix(now, 0))
+				got, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest(name), time.Unix(now, 0))
 				if err != nil && !errors.Is(err, consumer.ErrNotFound) {
 					t.Fatal(err)
 				}

@@ -10,16 +10,16 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// StaticKey is an API key of an organization, from configuration.
-type StaticKey struct {
+// StaticAPIKey is an API key of an organization, from configuration.
+type StaticAPIKey struct {
 	OrganizationID string
-	Key            string // publishable or secret; see [CheckKey]
+	Key            string // publishable or secret; see [CheckAPIKey]
 }
 
-// StaticKeys is a [KeyFinder] over keys that are known at the start and never change.
+// StaticAPIKeys is a [APIKeyFinder] over keys that are known at the start and never change.
 // It keeps their digests only, and is safe for concurrent use. The zero value knows no
 // key.
-type StaticKeys struct {
+type StaticAPIKeys struct {
 	keys []staticKey
 }
 
@@ -28,20 +28,20 @@ type staticKey struct {
 	organizationID string
 }
 
-// NewStaticKeys checks every key with [CheckKey] and refuses an empty organization and
+// NewStaticAPIKeys checks every key with [CheckAPIKey] and refuses an empty organization and
 // a key given twice, also when both are of the same organization. The error names the
 // position in keys, from 0, and never the key.
-func NewStaticKeys(keys []StaticKey) (*StaticKeys, error) {
-	static := &StaticKeys{keys: make([]staticKey, 0, len(keys))}
+func NewStaticAPIKeys(keys []StaticAPIKey) (*StaticAPIKeys, error) {
+	static := &StaticAPIKeys{keys: make([]staticKey, 0, len(keys))}
 	seen := make(map[[sha256.Size]byte]int, len(keys))
 	for i, key := range keys {
 		if key.OrganizationID == "" {
 			return nil, fmt.Errorf("auth: keys[%d]: the organization is missing", i)
 		}
-		if _, err := CheckKey(key.Key); err != nil {
+		if _, err := CheckAPIKey(key.Key); err != nil {
 			return nil, fmt.Errorf("auth: keys[%d]: the key %w", i, err)
 		}
-		digest := Digest(key.Key)
+		digest := APIKeyDigest(key.Key)
 		if first, ok := seen[digest]; ok {
 			return nil, fmt.Errorf("auth: keys[%d]: the same key as keys[%d]", i, first)
 		}
@@ -51,12 +51,12 @@ func NewStaticKeys(keys []StaticKey) (*StaticKeys, error) {
 	return static, nil
 }
 
-// OrganizationByKey implements [KeyFinder]. It never fails but with
+// OrganizationByKey implements [APIKeyFinder]. It never fails but with
 // consumer.ErrNotFound, and needs neither the context nor the moment.
 //
 // It compares with every key and each in constant time, so that the time that it takes
-// depends on the number of keys only. See [KeyFinder] for why an index would do as well.
-func (s *StaticKeys) OrganizationByKey(_ context.Context, digest [sha256.Size]byte, _ time.Time) (string, error) {
+// depends on the number of keys only. See [APIKeyFinder] for why an index would do as well.
+func (s *StaticAPIKeys) OrganizationByKey(_ context.Context, digest [sha256.Size]byte, _ time.Time) (string, error) {
 	found := -1
 	for i := range s.keys {
 		equal := subtle.ConstantTimeCompare(s.keys[i].digest[:], digest[:])

@@ -16,10 +16,10 @@ const (
 	defaultKeyCacheEntries = 10_000
 )
 
-// KeyCacheOptions are the bounds of a [KeyCache].
-type KeyCacheOptions struct {
+// APIKeyCacheOptions are the bounds of a [APIKeyCache].
+type APIKeyCacheOptions struct {
 	// Finder is asked for what the cache does not know. Required.
-	Finder KeyFinder
+	Finder APIKeyFinder
 	// MaxAge is how long an answer is used, and so the bound within which a revocation,
 	// an expiry or a new key takes effect, in each process. Default: 10 s.
 	MaxAge time.Duration
@@ -27,7 +27,7 @@ type KeyCacheOptions struct {
 	MaxEntries int
 }
 
-// KeyCache is a [KeyFinder] that remembers the answers of another for a short time: that a
+// APIKeyCache is a [APIKeyFinder] that remembers the answers of another for a short time: that a
 // key was found, and that it was not, but never that the finder failed. It holds digests,
 // not keys. It is safe for concurrent use.
 //
@@ -37,8 +37,8 @@ type KeyCacheOptions struct {
 // When the cache is full, the answer that was not used for the longest time makes room. An
 // unknown key never displaces a known one, so that a flood of invented keys costs look-ups
 // but does not slow down the callers whose keys are good.
-type KeyCache struct {
-	finder     KeyFinder
+type APIKeyCache struct {
+	finder     APIKeyFinder
 	maxAge     time.Duration
 	maxEntries int
 
@@ -64,18 +64,18 @@ type keyFlight struct {
 	abandoned bool // its caller gave up: nothing was learned
 }
 
-// NewKeyCache returns a KeyCache, or an error that names the option that is missing or
+// NewAPIKeyCache returns a APIKeyCache, or an error that names the option that is missing or
 // negative.
-func NewKeyCache(options KeyCacheOptions) (*KeyCache, error) {
+func NewAPIKeyCache(options APIKeyCacheOptions) (*APIKeyCache, error) {
 	switch {
 	case options.Finder == nil:
-		return nil, errors.New("auth: KeyCacheOptions.Finder is missing")
+		return nil, errors.New("auth: APIKeyCacheOptions.Finder is missing")
 	case options.MaxAge < 0:
-		return nil, errors.New("auth: KeyCacheOptions.MaxAge is negative")
+		return nil, errors.New("auth: APIKeyCacheOptions.MaxAge is negative")
 	case options.MaxEntries < 0:
-		return nil, errors.New("auth: KeyCacheOptions.MaxEntries is negative")
+		return nil, errors.New("auth: APIKeyCacheOptions.MaxEntries is negative")
 	}
-	return &KeyCache{
+	return &APIKeyCache{
 		finder:     options.Finder,
 		maxAge:     orDefault(options.MaxAge, defaultKeyCacheAge),
 		maxEntries: orDefault(options.MaxEntries, defaultKeyCacheEntries),
@@ -86,12 +86,12 @@ func NewKeyCache(options KeyCacheOptions) (*KeyCache, error) {
 	}, nil
 }
 
-// OrganizationByKey implements [KeyFinder]. The age of an answer is measured by the now of
+// OrganizationByKey implements [APIKeyFinder]. The age of an answer is measured by the now of
 // the callers, from the one for whom the finder was asked. An answer from their future is
 // not used.
-func (c *KeyCache) OrganizationByKey(ctx context.Context, digest [sha256.Size]byte, now time.Time) (string, error) {
+func (c *APIKeyCache) OrganizationByKey(ctx context.Context, digest [sha256.Size]byte, now time.Time) (string, error) {
 	if c.finder == nil {
-		return "", errors.New("auth: a KeyCache that was not made by NewKeyCache")
+		return "", errors.New("auth: a APIKeyCache that was not made by NewAPIKeyCache")
 	}
 	for {
 		c.mu.Lock()
@@ -130,7 +130,7 @@ func (c *KeyCache) OrganizationByKey(ctx context.Context, digest [sha256.Size]by
 
 // look asks the finder, and hands what it says to whoever waits. A finder that panics
 // leaves the flight abandoned.
-func (c *KeyCache) look(ctx context.Context, flight *keyFlight, digest [sha256.Size]byte, now time.Time) {
+func (c *APIKeyCache) look(ctx context.Context, flight *keyFlight, digest [sha256.Size]byte, now time.Time) {
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -158,13 +158,13 @@ func (a keyAnswer) result() (string, error) {
 	return a.organizationID, nil
 }
 
-func (c *KeyCache) fresh(answer keyAnswer, now time.Time) bool {
+func (c *APIKeyCache) fresh(answer keyAnswer, now time.Time) bool {
 	age := now.Sub(answer.at)
 	return age >= 0 && age < c.maxAge
 }
 
 // cached is called with mu held.
-func (c *KeyCache) cached(digest [sha256.Size]byte, now time.Time) (keyAnswer, bool) {
+func (c *APIKeyCache) cached(digest [sha256.Size]byte, now time.Time) (keyAnswer, bool) {
 	element, ok := c.entries[digest]
 	if !ok {
 		return keyAnswer{}, false
@@ -178,7 +178,7 @@ func (c *KeyCache) cached(digest [sha256.Size]byte, now time.Time) (keyAnswer, b
 }
 
 // store is called with mu held.
-func (c *KeyCache) store(answer keyAnswer) {
+func (c *APIKeyCache) store(answer keyAnswer) {
 	if old, ok := c.entries[answer.digest]; ok {
 		c.remove(old)
 	}
@@ -195,13 +195,13 @@ func (c *KeyCache) store(answer keyAnswer) {
 	c.entries[answer.digest] = c.listOf(answer).PushFront(&answer)
 }
 
-func (c *KeyCache) remove(element *list.Element) {
+func (c *APIKeyCache) remove(element *list.Element) {
 	answer := element.Value.(*keyAnswer)
 	c.listOf(*answer).Remove(element)
 	delete(c.entries, answer.digest)
 }
 
-func (c *KeyCache) listOf(answer keyAnswer) *list.List {
+func (c *APIKeyCache) listOf(answer keyAnswer) *list.List {
 	if answer.organizationID == "" {
 		return c.unknown
 	}

@@ -1,0 +1,242 @@
+package storagetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// Opener opens an empty Store for one benchmark and leaves closing it to b.Cleanup.
+// What settle does is done once the Store was filled and before it is measured, such
+// as what a database does by itself in time.
+type Opener func(b *testing.B) (store consumer.Store, settle func())
+
+// Benchmark measures a Store: snapshots, writes one by one, in batches and in bulk,
+// purging, and looking up several consumers. The figures of two Stores can be
+// compared within one run only.
+func Benchmark(b *testing.B, open Opener) {
+	for _, one := range []struct {
+		name string
+		run  func(*testing.B, Opener)
+	}{
+		{"Snapshot", benchmarkSnapshot},
+		{"Write", benchmarkWrite},
+		{"WriteBatch", benchmarkWriteBatch},
+		{"WriteBulk", benchmarkWriteBulk},
+		{"Purge", benchmarkPurge},
+		{"Consumers", benchmarkConsumers},
+	} {
+		b.Run(one.name, func(b *testing.B) { one.run(b, open) })
+	}
+}
+
+// benchmarkConsumer returns a consumer with three records.
+func benchmarkConsumer(n int, updatedAt time.Time) consumer.Batch {
+	id := fmt.Sprintf("cons_%07d", n)
+	return consumer.Batch{
+		Consumers: []consumer.Consumer{{
+			OrganizationID: "org_1", ID: id, CreatedAt: updatedAt,
+			Email: new("ada@example.com"), Phone: new("+12025551234"), FullName: new("Ada Lovelace"),
+		}},
+		Participations: []consumer.Participation{
+			{
+				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Queue, ID: "queue_1",
+				ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusAdmitted, Position: new(int64(0)),
+				EnteredAt: updatedAt, AdmittedAt: &updatedAt, AdmissionToken: new("token"),
+			},
+			{
+				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Draw, ID: "draw_1",
+				ExperienceID: "exp_2", SequenceID: "seq_2", Status: consumer.StatusEntered, EnteredAt: updatedAt,
+			},
+			{
+				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Auction, ID: "auction_1",
+				ExperienceID: "exp_3", SequenceID: "seq_3", Status: consumer.StatusWinning, EnteredAt: updatedAt,
+				LastBidAmount: new(consumer.Amount("250.00")), LastBidTime: &updatedAt, BidCount: new(int64(3)),
+			},
+		},
+	}
+}
+
+func benchmarkMoment() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+
+// benchmarkSnapshot reads one consumer of many, with three records.
+func benchmarkSnapshot(b *testing.B, open Opener) {
+	const consumers = 10_000
+	store, settle := open(b)
+	var all consumer.Batch
+	for n := range consumers {
+		one := benchmarkConsumer(n, benchmarkMoment())
+		all.Consumers = append(all.Consumers, one.Consumers...)
+		all.Participations = append(all.Participations, one.Participations...)
+	}
+	if _, err := store.Write(b.Context(), all); err != nil {
+		b.Fatal(err)
+	}
+	settle()
+	read := func(ctx context.Context, n int) {
+		snapshot, err := store.Snapshot(ctx, "org_1", fmt.Sprintf("cons_%07d", n%consumers))
+		if err != nil || len(snapshot.Participations) != 3 {
+			b.Errorf("snapshot with %d participations, error %v", len(snapshot.Participations), err)
+		}
+	}
+	b.Run("one after another", func(b *testing.B) {
+		b.ReportAllocs()
+		n := 0
+		for b.Loop() {
+			n += 7919
+			read(b.Context(), n)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for n := 0; pb.Next(); n += 7919 {
+				read(b.Context(), n)
+			}
+		})
+	})
+}
+
+// benchmarkWrite writes one record at a time, each durable before the next.
+func benchmarkWrite(b *testing.B, open Opener) {
+	store, _ := open(b)
+	batch := consumer.Batch{Participations: benchmarkConsumer(1, benchmarkMoment()).Participations[:1]}
+	b.ReportAllocs()
+	for updatedAt := benchmarkMoment(); b.Loop(); updatedAt = updatedAt.Add(time.Second) {
+		batch.Participations[0].UpdatedAt = updatedAt
+		if _, err := store.Write(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// benchmarkWriteBatch writes 1,000 records at a time: new ones, the same ones with
+// a newer state, and the same ones once more.
+func benchmarkWriteBatch(b *testing.B, open Opener) {
+	const records = 1000
+	batch := func(first int, updatedAt time.Time) (all consumer.Batch) {
+		for n := range records / 4 {
+			one := benchmarkConsumer(first+n, updatedAt)
+			all.Consumers = append(all.Consumers, one.Consumers...)
+			all.Participations = append(all.Participations, one.Participations...)
+		}
+		return all
+	}
+	for _, kind := range []struct {
+		name string
+		next func(round int) consumer.Batch
+	}{
+		{"new", func(round int) consumer.Batch { return batch(round*records, benchmarkMoment()) }},
+		{"newer", func(round int) consumer.Batch {
+			return batch(0, benchmarkMoment().Add(time.Duration(round)*time.Second))
+		}},
+		{"stale", func(int) consumer.Batch { return batch(0, benchmarkMoment()) }},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			store, _ := open(b)
+			ctx, cancel := context.WithCancel(b.Context())
+			defer cancel()
+			round := 0
+			for b.Loop() {
+				if _, err := store.Write(ctx, kind.next(round)); err != nil {
+					b.Fatal(err)
+				}
+				round++
+			}
+			b.ReportMetric(float64(records)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}
+
+// benchmarkWriteBulk writes 10,000 new records of 3,000 consumers in one call.
+func benchmarkWriteBulk(b *testing.B, open Opener) {
+	const consumers, records = 3000, 10_000
+	store, _ := open(b)
+	var batch consumer.Batch
+	for n := range consumers {
+		one := benchmarkConsumer(n, benchmarkMoment())
+		batch.Consumers = append(batch.Consumers, one.Consumers...)
+		batch.Participations = append(batch.Participations, one.Participations[:2]...)
+	}
+	for n := range records - 3*consumers {
+		batch.Participations = append(batch.Participations, benchmarkConsumer(n, benchmarkMoment()).Participations[2])
+	}
+	round := 0
+	for b.Loop() {
+		b.StopTimer()
+		inOrganization(&batch, fmt.Sprintf("org_%d", round))
+		round++
+		b.StartTimer()
+		result, err := consumer.WriteBulk(b.Context(), store, batch)
+		if err != nil || result.Applied != records {
+			b.Fatalf("WriteBulk returned %+v and the error %v", result.WriteResult, err)
+		}
+	}
+	b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+func inOrganization(batch *consumer.Batch, id string) {
+	for i := range batch.Consumers {
+		batch.Consumers[i].OrganizationID = id
+	}
+	for i := range batch.Participations {
+		batch.Participations[i].OrganizationID = id
+	}
+}
+
+// benchmarkPurge deletes 1,000 tombstones at a time, among ten times as many records
+// that stay.
+func benchmarkPurge(b *testing.B, open Opener) {
+	const records = 1000
+	store, _ := open(b)
+	var staying, over consumer.Batch
+	for n := range 10 * records {
+		one := benchmarkConsumer(n, benchmarkMoment())
+		staying.Participations = append(staying.Participations, one.Participations[0])
+		if n < records {
+			one.Participations[1].Status = consumer.StatusLost
+			over.Participations = append(over.Participations, one.Participations[1])
+		}
+	}
+	if _, err := store.Write(b.Context(), staying); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		b.StopTimer()
+		if _, err := store.Write(b.Context(), over); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if n, err := store.Purge(b.Context(), benchmarkMoment().Add(time.Hour), records); err != nil || n != records {
+			b.Fatalf("Purge returned %d and the error %v", n, err)
+		}
+	}
+	b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+}
+
+// benchmarkConsumers looks 100 consumers of 10,000 up at once.
+func benchmarkConsumers(b *testing.B, open Opener) {
+	const consumers, each = 10_000, 100
+	store, _ := open(b)
+	var all consumer.Batch
+	for n := range consumers {
+		all.Consumers = append(all.Consumers, benchmarkConsumer(n, benchmarkMoment()).Consumers...)
+	}
+	if _, err := store.Write(b.Context(), all); err != nil {
+		b.Fatal(err)
+	}
+	ids := make([]string, each)
+	b.ReportAllocs()
+	for first := 0; b.Loop(); first += 7919 {
+		for i := range ids {
+			ids[i] = all.Consumers[(first+i*97)%consumers].ID
+		}
+		found, err := store.Consumers(b.Context(), "org_1", ids)
+		if err != nil || len(found) != each {
+			b.Fatalf("%d consumers, error %v", len(found), err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,7 +85,7 @@ func (a *Authenticator) AuthenticateConsumer(r *http.Request) (Identity, error) 
 	if err != nil {
 		return Identity{}, err
 	}
-	identity, err := a.tokens.Verify(r.Context(), token)
+	identity, err := a.verify(r.Context(), token, organizationID)
 	if err != nil {
 		return Identity{}, tokenError(err)
 	}
@@ -95,6 +96,15 @@ func (a *Authenticator) AuthenticateConsumer(r *http.Request) (Identity, error) 
 		return Identity{}, refused(ReasonOrganizationMismatch)
 	}
 	return identity, nil
+}
+
+// verify verifies a token of which the organization is known already, if the verifier can
+// make use of that.
+func (a *Authenticator) verify(ctx context.Context, token, organizationID string) (Identity, error) {
+	if v, ok := a.tokens.(*Verifier); ok {
+		return v.VerifyFor(ctx, token, organizationID)
+	}
+	return a.tokens.Verify(ctx, token)
 }
 
 // AuthenticateServer says which organization the request speaks for, by its secret key.
@@ -108,6 +118,19 @@ func (a *Authenticator) AuthenticateServer(r *http.Request) (organizationID stri
 		return "", err
 	}
 	return a.organization(r.Context(), key, KindSecret, ReasonSecretKeyUnknown)
+}
+
+// APIKey is the digest of the API key that a request presents: of its publishable key, or
+// of the secret key it has for its bearer. It says nothing of whether the key is valid, so
+// it is of use for a request that was authenticated, such as to count it. Without such a
+// key it is the digest of the empty string.
+func (a *Authenticator) APIKey(r *http.Request, kind APIKeyKind) [sha256.Size]byte {
+	read := publishableKey
+	if kind == KindSecret {
+		read = bearer
+	}
+	key, _ := read(r.Header)
+	return APIKeyDigest(key)
 }
 
 // organization finds the organization of a key of that kind.

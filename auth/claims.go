@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -15,8 +16,13 @@ import (
 var foreignClaims = [...]string{
 	"distributionId", "distributionType", "experienceId", "sequenceId",
 	"queueId", "drawId", "auctionId", "timedReleaseId", "waitlistId",
-	"admissionId", "admittedAt",
+	"admissionId", "admittedAt", "admissionToken", "paymentToken",
+	"participationId", "selectedVariantId", "enteredAt", "wonAt",
 }
+
+// purposeClaims are those in which issuers say what a token is for. None of them has to be
+// there, but an access token's does not speak of an admission.
+var purposeClaims = [...]string{"type", "tokenType", "token_type", "token_use", "purpose", "use", "scope"}
 
 // latestDate is the last second of the year 9999. A NumericDate beyond it is a mistake,
 // or an attempt to make something overflow.
@@ -27,6 +33,11 @@ const latestDate = 253402300799
 func (v *Verifier) identityOf(claims jwt.MapClaims, now time.Time) (identity Identity, notBefore int64, err error) {
 	for _, name := range foreignClaims {
 		if _, present := claims[name]; present {
+			return Identity{}, 0, refused(ReasonTokenPurpose)
+		}
+	}
+	for _, name := range purposeClaims {
+		if purpose, _ := claims[name].(string); strings.Contains(strings.ToLower(purpose), "admission") {
 			return Identity{}, 0, refused(ReasonTokenPurpose)
 		}
 	}

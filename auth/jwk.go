@@ -20,6 +20,8 @@ type Key struct {
 	Public ed25519.PublicKey
 }
 
+func (k Key) equal(l Key) bool { return k.ID == l.ID && k.Public.Equal(l.Public) }
+
 // unfitKey is a key of a set that is left out, for the log.
 type unfitKey struct {
 	position int

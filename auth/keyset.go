@@ -97,6 +97,7 @@ type KeySet struct {
 
 	reading     chan struct{}     // holds one token: who has it may read the source
 	lastContent [sha256.Size]byte // of the last good answer; guarded by reading
+	lastKeys    []Key             // its fit keys; guarded by reading
 
 	stopped context.Context // done when the set is closed
 	stop    context.CancelFunc

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,7 +85,8 @@ func TestKeySetStartFails(t *testing.T) {
 		answer func(*http.Request) (*http.Response, error)
 		want   string
 	}{
-		{"network", func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to host") }, "no route to host"},
+		{"network", func(*http.Request) (*http.Response, error) { return nil, syscall.EHOSTUNREACH }, "no route to host"},
+		{"an error that quotes the answer", func(*http.Request) (*http.Response, error) { return nil, errors.New("malformed: sk_live_0") }, "the answer is not HTTP, or cut off"},
 		{"status", func(*http.Request) (*http.Response, error) {
 			return response(http.StatusInternalServerError, jwks(newSigner("a").jwk("a"))), nil
 		}, "the answer has status 500"},

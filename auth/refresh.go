@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
@@ -68,12 +69,16 @@ func (s *KeySet) take(ctx context.Context, data []byte) error {
 	if err != nil {
 		return err
 	}
+	s.lastContent = content
+	if s.current.Load() != nil && slices.EqualFunc(keys, s.lastKeys, Key.equal) {
+		return nil // what changed concerns other keys: tokens that were verified stay so
+	}
 	next, err := newGeneration(keys)
 	if err != nil {
 		return err
 	}
+	s.lastKeys = keys
 	s.current.Store(next)
-	s.lastContent = content
 	s.logger.InfoContext(ctx, "key set read", "keys", s.source.String(), "fit", len(keys), "left_out", len(unfit))
 	return nil
 }

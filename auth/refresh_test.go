@@ -258,6 +258,51 @@ func TestForcedRefreshDetached(t *testing.T) {
 }
 
 // Nothing is read for a token that no key set could make good.
+// Kids of every form in which issuers write them heal at once.
+func TestForcedRefreshOfUnusualKids(t *testing.T) {
+	for _, kid := range []string{"/3q2+7w=", "tenant|key2", "v1..2", "{4f9c}", "a,b", "urn:key:2", "https://issuer.example/keys/2"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRemote(t, auth.KeySetOptions{}, newSigner("issuer").jwk("known"))
+			next := newSigner("next")
+			r.issuer.serve(jwks(next.jwk(kid)))
+			if _, err := r.Verify(t.Context(), mint(next, headerOf(kid))); err != nil {
+				t.Errorf("kid %s: %v", kid, err)
+			}
+		})
+	}
+}
+
+// A token of another organization than the caller's is refused before a key is tried or
+// fetched, whether the organization exists or not.
+func TestVerifyForAnotherOrganization(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRemote(t, auth.KeySetOptions{}, newSigner("issuer").jwk("known"))
+		for _, organization := range []string{"org_1", "org_unknown"} {
+			token := newSigner("forger").token(plainHeader, object(goodClaims(time.Now()), map[string]any{"organizationId": organization}))
+			_, err := r.VerifyFor(t.Context(), token, "org_caller")
+			wantReason(t, err, auth.ReasonOrganizationMismatch)
+		}
+		r.issuer.wantReads(t, 1)
+	})
+}
+
+// What changes in a set beside its fit keys leaves the verified tokens verified.
+func TestRefreshWithTheSameKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := newSigner("issuer")
+		r := newRemote(t, auth.KeySetOptions{}, issuer.jwk("known"))
+		token := mint(issuer, headerOf("known"))
+		r.wantGood(t, token)
+		r.issuer.serve(strings.Replace(jwks(issuer.jwk("known")), "{", `{"published":"later",`, 1))
+		if err := r.set.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !r.Remembered(token) {
+			t.Error("the token was forgotten")
+		}
+	})
+}
+
 func TestForcedRefreshNotWorthwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer, forger := newSigner("issuer"), newSigner("forger")
@@ -503,18 +548,18 @@ func TestKeySetLog(t *testing.T) {
 
 		got := r.log.String()
 		for text, want := range map[string]int{
-			`"kid":"sk_live_aaaaaaaa…"`:                         1,
-			`"kid":"published-privat…","reason":"a private key`: 1, // though it was read 13 times
-			`"kid":"a?b","reason":"not an Ed25519 key"`:         1,
-			`"msg":"key set read"`:                              1,
-			`"fit":1,"left_out":2`:                              1,
-			"level=ERROR":                                       0,
-			"sk_live_aaaaaaaaa":                                 0,
-			"aHVudGVyMg":                                        0,
-			segment(string(issuer.private.Seed())):              0,
-			strings.Split(token, ".")[2]:                        0,
-			strings.Split(token, ".")[0]:                        0,
-			"cons_1":                                            0,
+			`"kid":"sk_live_…"`:                         1,
+			`"kid":"publishe…","reason":"a private key`: 1, // though it was read 13 times
+			`"kid":"a?b","reason":"not an Ed25519 key"`: 1,
+			`"msg":"key set read"`:                      1,
+			`"fit":1,"left_out":2`:                      1,
+			"level=ERROR":                               0,
+			"sk_live_aaaaaaaaa":                         0,
+			"aHVudGVyMg":                                0,
+			segment(string(issuer.private.Seed())):      0,
+			strings.Split(token, ".")[2]:                0,
+			strings.Split(token, ".")[0]:                0,
+			"cons_1":                                    0,
 		} {
 			if n := strings.Count(got, text); n != want {
 				t.Errorf("%q stands %d times in the log, want %d", text, n, want)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -101,10 +103,10 @@ func (s *urlSource) close() {
 // not hand the set of keys to somebody else, nor https fall back to http.
 func (s *urlSource) checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return errors.New("too many redirects")
+		return errTooManyRedirects
 	}
 	if r.URL.Scheme != s.url.Scheme || !strings.EqualFold(r.URL.Hostname(), s.url.Hostname()) || port(r.URL) != port(s.url) {
-		return errors.New("redirected to another origin")
+		return errOtherOrigin
 	}
 	return nil
 }
@@ -137,16 +139,44 @@ func readLimited(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
+// The reasons for which a redirect is not followed.
+var (
+	errTooManyRedirects = errors.New("too many redirects")
+	errOtherOrigin      = errors.New("redirected to another origin")
+)
+
 // bareError takes the URL and the path off an error: the source is named once, by us, and
-// a URL may have a password or a key in it.
+// a URL may have a password or a key in it. Of what net/http found wrong with an answer it
+// says only that much, because those errors quote the answer.
 func bareError(err error) error {
-	if inURL := (*url.Error)(nil); errors.As(err, &inURL) {
-		return inURL.Err
-	}
 	if inPath := (*os.PathError)(nil); errors.As(err, &inPath) {
 		return inPath.Err
 	}
-	return err
+	for _, known := range []error{
+		context.Canceled, context.DeadlineExceeded, errTooManyRedirects, errOtherOrigin, io.EOF, io.ErrUnexpectedEOF,
+	} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	var (
+		network     *net.OpError
+		system      syscall.Errno
+		certificate *tls.CertificateVerificationError
+		record      tls.RecordHeaderError
+		alert       tls.AlertError
+	)
+	switch {
+	case errors.As(err, &network):
+		return network
+	case errors.As(err, &system):
+		return system
+	case errors.As(err, &certificate):
+		return errors.New("its certificate is not valid for it")
+	case errors.As(err, &record), errors.As(err, &alert):
+		return errors.New("no TLS connection")
+	}
+	return errors.New("the answer is not HTTP, or cut off")
 }
 
 func isLoopback(host string) bool {

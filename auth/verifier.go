@@ -168,18 +168,30 @@ func checkVerifierOptions(options VerifierOptions) error {
 // verifies, may be of a key that the issuer has put in its set since: Verify then has
 // the set refreshed, at most once per KeySetOptions.ForcedRefreshInterval for all callers
 // together, waits for that at most 3 s and no longer than ctx allows, and tries once more.
-// A token that the present keys verify never waits.
+// A token that the present keys verify never waits. A kid in the form of a path or a query
+// (RFC 8725, section 3.10) causes no refresh: a key under such a name is found once the set
+// is read periodically.
 //
 // An error that does not match [ErrUnauthenticated] refuses nobody. It matches
 // consumer.ErrUnavailable when ctx ended during that wait and when the key set was never
 // read (KeySetOptions.StartWithoutKeys); any other is that of VerifierOptions.Sessions.
 func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
+	return v.VerifyFor(ctx, token, "")
+}
+
+// VerifyFor verifies a token that must be of one organization, any for "". A token that
+// says to be of another is refused before any key is tried or fetched, so that the time
+// tells nothing of other organizations.
+func (v *Verifier) VerifyFor(ctx context.Context, token, organizationID string) (Identity, error) {
 	if v.now == nil || len(token) > v.maxSize { // nothing fits the zero value
 		return Identity{}, refused(ReasonTokenTooLarge)
 	}
-	identity, err := v.identify(ctx, token)
+	identity, err := v.identify(ctx, token, organizationID)
 	if err != nil {
 		return Identity{}, err
+	}
+	if organizationID != "" && identity.OrganizationID != organizationID {
+		return Identity{}, refused(ReasonOrganizationMismatch)
 	}
 	if err := v.checkSession(ctx, identity); err != nil {
 		return Identity{}, err
@@ -188,17 +200,17 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 }
 
 // identify remembers the token, or verifies it.
-func (v *Verifier) identify(ctx context.Context, token string) (Identity, error) {
+func (v *Verifier) identify(ctx context.Context, token, organizationID string) (Identity, error) {
 	now := v.now()
 	if v.cache == nil {
-		verified, err := v.verify(ctx, token, now)
+		verified, err := v.verify(ctx, token, organizationID, now)
 		return verified.identity, err
 	}
 	digest := digestOf(token)
 	if identity, ok := v.cache.find(digest, now); ok {
 		return identity, nil
 	}
-	verified, err := v.verify(ctx, token, now)
+	verified, err := v.verify(ctx, token, organizationID, now)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -207,10 +219,13 @@ func (v *Verifier) identify(ctx context.Context, token string) (Identity, error)
 }
 
 // verify verifies a token by its signature and claims.
-func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (verifiedToken, error) {
+func (v *Verifier) verify(ctx context.Context, token, wanted string, now time.Time) (verifiedToken, error) {
 	header, organizationID, err := precheck(token)
 	if err != nil {
 		return verifiedToken{}, err
+	}
+	if wanted != "" && organizationID != wanted {
+		return verifiedToken{}, refused(ReasonOrganizationMismatch)
 	}
 	set := v.keysOf(organizationID)
 	keys := set.current.Load()

@@ -125,7 +125,7 @@ func (a *API) log(r *http.Request, header http.Header, answer *publicError, err 
 		level = slog.LevelError
 	}
 	a.logger.LogAttrs(r.Context(), level, "request failed",
-		slog.String("requestId", header.Get(headerRequestID)),
+		slog.String("requestId", loggableRequestID(header.Get(headerRequestID))),
 		slog.Int("status", answer.status),
 		slog.Any("cause", err),
 	)

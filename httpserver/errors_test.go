@@ -39,8 +39,9 @@ func check(t *testing.T, response *http.Response, want refusal) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
-	if cache, kind := response.Header.Get("Cache-Control"), response.Header.Get("Content-Type"); cache != "no-store" || kind != "application/json; charset=utf-8" {
-		t.Errorf("Cache-Control %q, Content-Type %q", cache, kind)
+	h := response.Header
+	if h.Get("Cache-Control") != "no-store" || h.Get("Content-Type") != "application/json; charset=utf-8" || h.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("headers %v", h)
 	}
 	if response.Header.Get("ETag") != "" {
 		t.Error("an error has an ETag")
@@ -193,6 +194,17 @@ func withContext(ctx context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.WithContext(ctx)) })
 }
 
+// An id that cannot be one never reaches the store, whoever vouches for it.
+func TestImpossibleConsumerOfATokenIsNotLookedUp(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{"a/b", "..", "x\x00", strings.Repeat("a", 129)} {
+		w.do("GET", prefix+"/me", "X-Publishable-Key", publishable, "Authorization", "Bearer "+w.token(org, id))
+	}
+	if w.store.asked != 0 {
+		t.Errorf("the store was asked %d times", w.store.asked)
+	}
+}
+
 // Nothing that a client sent, and nothing personal, reaches the log at any level.
 func TestLogIsClean(t *testing.T) {
 	w := newWorld(t)
@@ -202,12 +214,13 @@ func TestLogIsClean(t *testing.T) {
 	w.do("GET", prefix+"/me", "X-Publishable-Key", publishable, "Authorization", "Bearer "+token+"x")
 	w.do("GET", prefix+"/cons_1", "Authorization", "Bearer "+token)
 	w.do("GET", prefix+"/cons_1", "Authorization", "Bearer sk_test_nobody_knows_this_1")
+	w.do("GET", "/nowhere", "X-Request-Id", secret)
 	for _, private := range []string{token, publishable, secret, "nobody_knows", "marker@example.com", "Jerry"} {
 		if strings.Contains(w.log.String(), private) {
 			t.Errorf("the log contains what must stay out of it:\n%s", w.log)
 		}
 	}
-	if strings.Count(w.log.String(), "request failed") != 3 {
+	if strings.Count(w.log.String(), "request failed") != 4 {
 		t.Errorf("the log misses refusals:\n%s", w.log)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -57,6 +58,17 @@ func requestID(header http.Header) string {
 		return values[0]
 	}
 	return rand.Text()
+}
+
+// loggableRequestID keeps a credential out of the log that a caller sent as a request id
+// by mistake.
+func loggableRequestID(id string) string {
+	for _, prefix := range []string{"pk_", "sk_", "eyJ"} {
+		if strings.HasPrefix(id, prefix) {
+			return "withheld"
+		}
+	}
+	return id
 }
 
 func validRequestID(s string) bool {

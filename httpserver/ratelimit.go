@@ -1,13 +1,11 @@
 package httpserver
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"errors"
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -105,7 +103,9 @@ func (a *API) admit(w http.ResponseWriter, key, consumer string, now time.Time) 
 func (l *limiter) take(key, consumer string, now time.Time) (closest quota, limited bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if window := now.Truncate(l.Window); !window.Equal(l.window) {
+	// A request that began in the window before counts in this one: going back would
+	// forget what everybody has asked.
+	if window := now.Truncate(l.Window); window.After(l.window) {
 		// The old counts go with their map, so memory is bounded by the callers of one
 		// window.
 		l.window, l.counts = window, make(map[[sha256.Size]byte]int)
@@ -113,7 +113,7 @@ func (l *limiter) take(key, consumer string, now time.Time) (closest quota, limi
 	for _, caller := range []struct {
 		kind, name string
 		limit      int
-	}{{"key", key, l.PerKey}, {"consumer", consumer, l.PerConsumer}} {
+	}{{"consumer", consumer, l.PerConsumer}, {"key", key, l.PerKey}} {
 		if caller.limit == 0 || caller.name == "" {
 			continue
 		}
@@ -124,20 +124,36 @@ func (l *limiter) take(key, consumer string, now time.Time) (closest quota, limi
 			closest = quota{caller.limit, remaining, l.window.Add(l.Window)}
 		}
 		limited = true
+		if remaining < 0 {
+			break // what a consumer asks too often doesn't use up the key of all the others
+		}
 	}
 	return closest, limited
 }
 
+// apiKeyReader is an [Authenticator] that knows which API key a request was made with,
+// as [auth.Authenticator] does.
+type apiKeyReader interface {
+	APIKey(r *http.Request, kind auth.APIKeyKind) [sha256.Size]byte
+}
+
+// callerKey is what PerKey counts by. What a header says is believed only if the
+// authenticator has read it.
+func (a *API) callerKey(r *http.Request, kind auth.APIKeyKind, organizationID string) string {
+	if reader, ok := a.auth.(apiKeyReader); ok {
+		digest := reader.APIKey(r, kind)
+		return string(digest[:])
+	}
+	return organizationID
+}
+
 // admitConsumer counts a consumer's request.
 func (a *API) admitConsumer(w http.ResponseWriter, r *http.Request, identity auth.Identity, now time.Time) error {
-	key := cmp.Or(r.Header.Get(auth.HeaderPublishableKey), identity.OrganizationID)
+	key := a.callerKey(r, auth.KindPublishable, identity.OrganizationID)
 	return a.admit(w, key, identity.OrganizationID+"\x00"+identity.ConsumerID, now)
 }
 
-// admitServer counts a server's request. The key is what stands last in the header,
-// in however many ways the scheme before it can be spelled.
+// admitServer counts a server's request.
 func (a *API) admitServer(w http.ResponseWriter, r *http.Request, organizationID string) error {
-	authorization := r.Header.Get(auth.HeaderAuthorization)
-	key := authorization[strings.LastIndexByte(authorization, ' ')+1:]
-	return a.admit(w, cmp.Or(key, organizationID), "", a.now())
+	return a.admit(w, a.callerKey(r, auth.KindSecret, organizationID), "", a.now())
 }

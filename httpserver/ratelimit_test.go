@@ -101,15 +101,40 @@ func TestRateLimitPerKey(t *testing.T) {
 			o.RateLimit = httpserver.RateLimit{PerKey: 1}
 			o.Auth = fakeAuth{}
 		})
-		for _, want := range []int{200, 429} {
-			if r := w.do("GET", prefix+"/cons_1"); r.StatusCode != want {
+		for i, want := range []int{200, 429} { // invented keys make no difference
+			if r := w.do("GET", prefix+"/cons_1", "Authorization", fmt.Sprint("Bearer invented", i)); r.StatusCode != want {
 				t.Errorf("look-up: %d, want %d", r.StatusCode, want)
 			}
 		}
-		if r := w.do("GET", prefix+"/me"); r.StatusCode != 429 {
+		if r := w.do("GET", prefix+"/me", "X-Publishable-Key", "invented"); r.StatusCode != 429 {
 			t.Errorf("me: %d", r.StatusCode)
 		}
 	})
+}
+
+// What one consumer asks too often doesn't use up the key of all the others.
+func TestRateLimitOfOneConsumerSparesTheOthers(t *testing.T) {
+	w, _ := limitedAt(t, httpserver.RateLimit{PerConsumer: 2, PerKey: 4})
+	for range 20 {
+		w.me()
+	}
+	r := w.do("GET", prefix+"/me", "X-Publishable-Key", publishable, "Authorization", "Bearer "+w.token(org, "cons_2"))
+	if got := shown(r); got != `404: 1 of 2 until 1733045460, retry after ""` {
+		t.Error(got)
+	}
+}
+
+// A request that began in the window before doesn't make everybody's counts begin anew.
+func TestRateLimitWindowsDoNotRunBackwards(t *testing.T) {
+	w, clock := limitedAt(t, httpserver.RateLimit{PerConsumer: 1})
+	*clock = now.Add(time.Minute)
+	w.me()
+	*clock = now.Add(time.Minute - time.Millisecond)
+	w.me()
+	*clock = now.Add(time.Minute)
+	if r := w.me(); r.StatusCode != 429 {
+		t.Errorf("status %d", r.StatusCode)
+	}
 }
 
 func TestRateLimitShowsTheClosest(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 
 // Store keeps the records of all organizations. It is composed of small roles; ask
 // for the smallest that serves. All methods are safe for concurrent use, take the
-// caller's context to heart (a cancelled one ends the call with the context's
-// error), and return the errors of this package, wrapped.
+// caller's context to heart (a cancelled one ends the call with the context's error,
+// unless all was done already), and return the errors of this package, wrapped.
 //
 // The package storage/storagetest holds every sentence of these comments as a test
 // that runs against any Store.

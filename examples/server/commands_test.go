@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rejoinhq/rejoin/auth/authtest"
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
 )
@@ -66,12 +67,16 @@ func succeed(t *testing.T, args ...string) string {
 
 func TestMigrate(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, url string) {
+		missing := isMissing(url)
 		var said []string
 		for _, args := range [][]string{{"-status"}, {}, {"-status"}, {}} {
 			said = append(said, succeed(t, append([]string{"migrate", "-database", url}, args...)...))
 		}
 		want := []string{
-			"schema version 0: this program needs 1; run migrate\n",
+			map[bool]string{
+				true:  "there is no such file yet; run migrate\n",
+				false: "schema version 0: this program needs 1; run migrate\n",
+			}[missing],
 			"schema version 1: migrated from 0\n",
 			"schema version 1: current\n",
 			"schema version 1: current\n",
@@ -152,21 +157,23 @@ func TestBadCommands(t *testing.T) {
 		args []string
 		says string
 	}{
-		"keys without an action":          {[]string{"keys"}, "create, list or revoke"},
-		"an unknown action":               {[]string{"keys", "lose", "-org", "o"}, "create, list or revoke"},
-		"no organization":                 {[]string{"keys", "list"}, "-org"},
-		"an impossible organization":      {[]string{"keys", "list", "-org", "a/b"}, "-org"},
-		"no kind":                         {[]string{"keys", "create", "-org", "o"}, "-kind"},
-		"an unknown kind":                 {[]string{"keys", "create", "-org", "o", "-kind", "admin"}, "-kind"},
-		"an expiry in the past":           {[]string{"keys", "create", "-org", "o", "-kind", "secret", "-expires", "-1h"}, "-expires"},
-		"revoking nothing":                {[]string{"keys", "revoke", "-org", "o"}, "id"},
-		"revoking an unknown key":         {[]string{"keys", "revoke", "-org", "o", "0123456789abcdef"}, "no key"},
-		"importing nothing":               {[]string{"import"}, "one file"},
-		"importing a missing file":        {[]string{"import", "nowhere.json"}, "nowhere.json"},
-		"importing a directory":           {[]string{"import", "testdata"}, "testdata"},
-		"an argument to migrate":          {[]string{"migrate", "x"}, `"x"`},
-		"an unknown flag of a command":    {[]string{"migrate", "-bogus"}, "-bogus"},
-		"a Postgres that does not answer": {[]string{"migrate", "-database", "postgres://u:hunter2@127.0.0.1:1/d"}, "-database"},
+		"keys without an action":                  {[]string{"keys"}, "create, list or revoke"},
+		"an unknown action":                       {[]string{"keys", "lose", "-org", "o"}, "create, list or revoke"},
+		"no organization":                         {[]string{"keys", "list"}, "-org"},
+		"an impossible organization":              {[]string{"keys", "list", "-org", "a/b"}, "-org"},
+		"no kind":                                 {[]string{"keys", "create", "-org", "o"}, "-kind"},
+		"an unknown kind":                         {[]string{"keys", "create", "-org", "o", "-kind", "admin"}, "-kind"},
+		"an expiry in the past":                   {[]string{"keys", "create", "-org", "o", "-kind", "secret", "-expires", "-1h"}, "-expires"},
+		"revoking nothing":                        {[]string{"keys", "revoke", "-org", "o"}, "id"},
+		"revoking an unknown key":                 {[]string{"keys", "revoke", "-org", "o", "0123456789abcdef"}, "no key"},
+		"listing in a database that is not there": {[]string{"keys", "list", "-database", "sqlite:nowhere.db", "-org", "o"}, "nowhere.db"},
+		"a flag behind the id":                    {[]string{"keys", "revoke", "0123456789abcdef", "-org", "o"}, "flags go before"},
+		"importing nothing":                       {[]string{"import"}, "one file"},
+		"importing a missing file":                {[]string{"import", "nowhere.json"}, "nowhere.json"},
+		"importing a directory":                   {[]string{"import", "testdata"}, "testdata"},
+		"an argument to migrate":                  {[]string{"migrate", "x"}, `"x"`},
+		"an unknown flag of a command":            {[]string{"migrate", "-bogus"}, "-bogus"},
+		"a Postgres that does not answer":         {[]string{"migrate", "-database", "postgres://u:hunter2@127.0.0.1:1/d"}, "-database"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := test.args
@@ -268,6 +275,54 @@ func TestImportOfABadFile(t *testing.T) {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 	if whole, half := countImported(t, url, 1500); whole+half != 0 {
+		t.Errorf("%d consumers were written", whole+half)
+	}
+}
+
+// A consumer that stands twice, in a file that nobody could keep in memory.
+func TestImportOfARepeatedConsumer(t *testing.T) {
+	data, err := os.ReadFile(writeFixture(t, 300))
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "twice.json")
+	must(t, os.WriteFile(path, bytes.Replace(data, []byte(`"id":"cons_299"`), []byte(`"id":"cons_7"`), 1), 0o600))
+	status, _, stderr := execute(t, "import", "-database", databases["SQLite"](t), path)
+	if last := lastLine(stderr); status != 1 || !strings.Contains(last, "organizations[0].consumers[299].id stands a second time") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+}
+
+// An erased consumer doesn't stop an import, and stays erased.
+func TestImportAfterAnErasure(t *testing.T) {
+	path := writeFixture(t, 600)
+	onEachDatabase(t, func(t *testing.T, url string) {
+		database, err := openDatabase(t.Context(), url)
+		must(t, err)
+		must(t, database.Erase(t.Context(), "org_1", "cons_300"))
+		must(t, database.Close())
+		want := "imported 600 consumers: 2396 records applied, 0 known already\n" +
+			"1 of them were erased from the database before and stay so, the first cons_300\n"
+		if diff := cmp.Diff(want, succeed(t, "import", "-database", url, path)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if whole, half := countImported(t, url, 600); whole != 599 || half != 0 {
+			t.Errorf("%d whole, %d half", whole, half)
+		}
+	})
+}
+
+// A key of somebody else is noticed before anything is written.
+func TestImportOfAnotherOrganizationsKey(t *testing.T) {
+	url := databases["SQLite"](t)
+	boot(t, "-database", url, "-fixture", "testdata/fixture.json").stop()
+	data, err := os.ReadFile(writeFixture(t, 10))
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "thief.json")
+	must(t, os.WriteFile(path, bytes.Replace(data, []byte("sk_test_00000000000000000001"), []byte("sk_test_golden0000000000000000"), 1), 0o600))
+	status, _, stderr := execute(t, "import", "-database", url, path)
+	if last := lastLine(stderr); status != 1 || !strings.Contains(last, "thief.json: organizations[0].secretKeys[0] belongs to another organization") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	if whole, half := countImported(t, url, 10); whole+half != 0 {
 		t.Errorf("%d consumers were written", whole+half)
 	}
 }
@@ -374,8 +429,18 @@ var secretPattern = regexp.MustCompile(`eyJ|[ps]k_(test|live)_[0-9A-Za-z]|@examp
 // Whatever is asked, the log that the program writes has no token, key, email, phone
 // or name in it.
 func TestLogOfAWholeRunIsClean(t *testing.T) {
-	s := boot(t, "-database", "sqlite::memory:", "-fixture", "testdata/fixture.json")
-	for _, c := range s.curls() {
+	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{KeyID: "customer@example.com"})
+	must(t, err)
+	s := boot(t, "-database", "sqlite::memory:", "-fixture", "testdata/fixture.json", "-jwks-url", serve(t, issuer.Handler()))
+	token, err := issuer.Token(authtest.Claims{OrganizationID: "org_01HXYZ123456789", ConsumerID: "cons_01HXYZ123456789"})
+	must(t, err)
+	must(t, issuer.Rotate("sk_live_00000000000000000000"))
+	later, err := issuer.Token(authtest.Claims{OrganizationID: "org_01HXYZ123456789", ConsumerID: "cons_01HXYZ123456789"})
+	must(t, err)
+	me := http.Header{"X-Publishable-Key": {"pk_test_golden0000000000000000"}, "Authorization": {"Bearer " + token}}
+	rotated := me.Clone()
+	rotated.Set("Authorization", "Bearer "+later)
+	for _, c := range append(s.curls(), curl{s.base + apiPrefix + "/me", me}, curl{s.base + apiPrefix + "/me", rotated}) {
 		s.get(c.url, c.headers)
 		for name := range c.headers {
 			without := c.headers.Clone()
@@ -388,6 +453,9 @@ func TestLogOfAWholeRunIsClean(t *testing.T) {
 		s.get(c.url+"/x", c.headers)
 	}
 	s.stop()
+	if lines := strings.Count(s.stderr.String(), "\n"); lines < 3 {
+		t.Errorf("the log has only %d lines:\n%s", lines, s.stderr)
+	}
 	if found := secretPattern.FindString(s.stderr.String()); found != "" {
 		t.Errorf("the log contains %s…", found)
 	}

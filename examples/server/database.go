@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/rejoinhq/rejoin/consumer"
@@ -30,6 +31,14 @@ func openDatabase(ctx context.Context, url string) (database, error) {
 		return nil, errors.Join(fmt.Errorf("-database: %w", err), opened.Close())
 	}
 	return opened, nil
+}
+
+// isMissing reports whether -database names an embedded database that is not there.
+// To open it would make it.
+func isMissing(url string) bool {
+	path, isSQLite := strings.CutPrefix(url, "sqlite:")
+	_, err := os.Stat(path)
+	return isSQLite && path != sqlite.Memory && errors.Is(err, os.ErrNotExist)
 }
 
 // openUnmigrated opens what -database names as it is. Its errors name the file of an

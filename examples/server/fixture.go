@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -19,7 +18,7 @@ import (
 // readFixture reads and checks a whole file, so that nothing is written of a bad one.
 // Its errors name the file and every bad field.
 func readFixture(path string) ([]fixtureOrganization, error) {
-	file, err := os.Open(path)
+	file, _, err := openRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("fixture: %w", err) // names the file
 	}
@@ -186,6 +185,8 @@ func describeJSONError(err error) error {
 		return fmt.Errorf("%s must be %s", fieldPath(semantic.JSONPointer), expected(semantic))
 	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):
 		return fmt.Errorf("%s stands twice in one object", fieldPath(syntactic.JSONPointer))
+	case errors.Is(err, io.EOF):
+		return errors.New("the file is empty")
 	case errors.As(err, &syntactic):
 		return fmt.Errorf("is no JSON in UTF-8: %w at byte %d, in %s", syntactic.Err, syntactic.ByteOffset, fieldPath(syntactic.JSONPointer))
 	}

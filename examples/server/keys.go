@@ -47,8 +47,13 @@ func runKeys(ctx context.Context, args []string, getenv func(string) string, std
 	switch {
 	case !known:
 		return errors.New("keys: say create, list or revoke; keys -help explains")
+	case len(k.arguments) > 1:
+		return fmt.Errorf("keys: flags go before the id, and there is one id only: %q", k.arguments[1])
 	case !consumer.ValidID(k.organizationID):
 		return errors.New("keys: -org must be the id of an organization")
+	}
+	if action != "create" && isMissing(*url) {
+		return fmt.Errorf("keys: -database %s: there is no such file", *url)
 	}
 	database, err := openDatabase(ctx, *url)
 	if err != nil {
@@ -126,7 +131,7 @@ func keyState(key consumer.APIKey, now time.Time) string {
 
 func (k *keyCommand) revoke(ctx context.Context, database database, stdout io.Writer) error {
 	if len(k.arguments) != 1 {
-		return errors.New("give the id of one key, as keys list shows it")
+		return errors.New("give the id of one key, as keys list shows it, behind the flags")
 	}
 	keys, err := database.APIKeys(ctx, k.organizationID)
 	if err != nil {

@@ -19,6 +19,10 @@ func runMigrate(ctx context.Context, args []string, getenv func(string) string, 
 	if flags.NArg() > 0 {
 		return fmt.Errorf("migrate: unexpected argument %q", flags.Arg(0))
 	}
+	if *status && isMissing(*url) {
+		fmt.Fprintln(stdout, "there is no such file yet; run migrate")
+		return nil
+	}
 	database, err := openUnmigrated(ctx, *url)
 	if err != nil {
 		return err

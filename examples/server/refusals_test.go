@@ -90,6 +90,7 @@ func TestBadFixtures(t *testing.T) {
 		fixture string
 		says    []string
 	}{
+		"an empty file":                  {``, []string{"the file is empty"}},
 		"not JSON":                       {`{"organizations":[}`, []string{"organizations[0]"}},
 		"cut off":                        {`{"organizations":[`, []string{"JSON"}},
 		"something behind the document":  {`{"organizations":[]} x`, []string{"JSON"}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +90,8 @@ func (s *server) load(ctx context.Context, c config, organizations []fixtureOrga
 	}
 	switch {
 	case errors.Is(err, consumer.ErrConflict):
-		return fmt.Errorf("%s: %s belongs to another organization in -database", what, s.foreignKey(ctx, organizations))
+		key := cmp.Or(foreignKey(ctx, s.database, organizations), "a key of it") // one that is no longer valid
+		return fmt.Errorf("%s: %s belongs to another organization in -database", what, key)
 	case errors.Is(err, consumer.ErrErased):
 		return fmt.Errorf("%s: a consumer of it was erased from -database", what)
 	case err != nil:
@@ -99,18 +101,18 @@ func (s *server) load(ctx context.Context, c config, organizations []fixtureOrga
 }
 
 // foreignKey is the path of the first key that the database knows as another
-// organization's.
-func (s *server) foreignKey(ctx context.Context, organizations []fixtureOrganization) string {
+// organization's, or "".
+func foreignKey(ctx context.Context, database database, organizations []fixtureOrganization) string {
 	for i, o := range organizations {
 		for list, keys := range map[string][]string{"publishableKeys": o.PublishableKeys, "secretKeys": o.SecretKeys} {
 			for j, key := range keys {
-				if owner, err := s.database.OrganizationByKey(ctx, auth.APIKeyDigest(key), time.Now()); err == nil && owner != o.ID {
+				if owner, err := database.OrganizationByKey(ctx, auth.APIKeyDigest(key), time.Now()); err == nil && owner != o.ID {
 					return fmt.Sprintf("organizations[%d].%s[%d]", i, list, j)
 				}
 			}
 		}
 	}
-	return "a key of it" // one that is no longer valid
+	return ""
 }
 
 // refuseDemoKeys keeps the demonstration's keys, which everybody knows, off the

@@ -157,5 +157,8 @@ func find(ctx context.Context, db *sqlx.DB, statement string, parameters ...any)
 	if err := db.GetContext(ctx, &found, statement, parameters...); err != nil {
 		return foundRow{}, explainSchema(ctx, db, err)
 	}
+	if err := ended(ctx); err != nil { // the answer may win the race against its cancellation
+		return foundRow{}, err
+	}
 	return found, checkSchema(found.SchemaVersion)
 }

@@ -72,7 +72,7 @@ func newURLSource(rawURL string, allowHTTP bool, client *http.Client) (*urlSourc
 		return nil, errors.New("URL must begin with https://")
 	case !allowHTTP && !isLoopback(u.Hostname()):
 		return nil, errors.New("URL must begin with https://, because who can change the answer on its way can sign tokens; " +
-			"set AllowHTTP if the network is trusted")
+			"a program may allow http on a network that it trusts (KeySetOptions.AllowHTTP)")
 	}
 	s := &urlSource{url: u}
 	if client == nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -325,6 +326,40 @@ func TestImportOfAnotherOrganizationsKey(t *testing.T) {
 	if whole, half := countImported(t, url, 10); whole+half != 0 {
 		t.Errorf("%d consumers were written", whole+half)
 	}
+}
+
+// A file that changes between the check and the import is neither believed nor blamed
+// on an erasure.
+func TestImportOfAChangingFile(t *testing.T) {
+	database, err := openDatabase(t.Context(), "sqlite::memory:")
+	must(t, err)
+	defer database.Close()
+	w := &importer{database: database, organizations: []fixtureOrganization{{ID: "org_1"}}}
+	if err := w.add(t.Context(), 1, &fixtureConsumer{}); !errors.Is(err, errChanged) {
+		t.Errorf("an organization more: %v", err)
+	}
+	must(t, w.add(t.Context(), 0, &fixtureConsumer{Consumer: consumer.Consumer{ID: "me"}}))
+	if err := w.finish(t.Context()); !errors.Is(err, errChanged) {
+		t.Errorf("a bad consumer: %v", err)
+	}
+}
+
+// A start that fails after it listened gives the port back.
+func TestFailedStartFreesThePort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	addr := listener.Addr().String()
+	must(t, listener.Close())
+	url := databases["SQLite"](t)
+	boot(t, "-database", url, "-fixture", "testdata/fixture.json").stop()
+	thief := filepath.Join(t.TempDir(), "thief.json")
+	must(t, os.WriteFile(thief, []byte(`{"organizations":[{"id":"o","secretKeys":["sk_test_golden0000000000000000"]}]}`), 0o600))
+	if status, _, stderr := execute(t, "-addr", addr, "-database", url, "-fixture", thief); status != 1 {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	listener, err = net.Listen("tcp", addr)
+	must(t, err)
+	must(t, listener.Close())
 }
 
 func lastLine(text string) string {

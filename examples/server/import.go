@@ -174,7 +174,14 @@ type importer struct {
 	result        consumer.BulkResult
 }
 
+// errChanged says that the second reading found another file than the one that was
+// checked. What was written until then is whole, and true of the file at that moment.
+var errChanged = errors.New("the file changed while it was imported; run it again")
+
 func (w *importer) add(ctx context.Context, organization int, c *fixtureConsumer) error {
+	if organization >= len(w.organizations) {
+		return errChanged
+	}
 	c.adopt(w.organizations[organization].ID)
 	w.consumers++
 	w.batch.Consumers = append(w.batch.Consumers, c.Consumer)
@@ -203,5 +210,10 @@ func (w *importer) write(ctx context.Context) error {
 	w.result.Stale += result.Stale
 	w.result.Refused = append(w.result.Refused, result.Refused...)
 	w.batch = consumer.Batch{}
+	for _, refusal := range result.Refused {
+		if !errors.Is(refusal.Err, consumer.ErrErased) {
+			return errors.Join(err, errChanged)
+		}
+	}
 	return err
 }

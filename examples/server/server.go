@@ -217,8 +217,11 @@ func (s *server) close() error {
 	var errs []error
 	if s.http != nil {
 		errs = append(errs, s.http.Close())
-	} else if s.listener != nil {
-		errs = append(errs, s.listener.Close())
+	}
+	if s.listener != nil { // the server closes it only once it serves
+		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
 	if s.tokens != nil {
 		errs = append(errs, s.tokens.close())

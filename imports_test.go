@@ -35,6 +35,7 @@ var importRules = map[string]struct {
 	"storage/postgres":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, sqliteDriver, testingLibraries}},
 	"storage/postgres/postgrestest": {nil, [][]string{netHTTP, jwt, sqliteDriver}},
 	"storage/storagetest":           {[]string{"consumer"}, [][]string{databases, jwt}},
+	"storage/internal/childtest":    {[]string{"consumer"}, [][]string{databases, jwt}},
 	"storage/internal":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, sqliteDriver, testingLibraries}},
 	"httpserver":                    {[]string{"consumer", "journey", "auth"}, [][]string{databases, testingLibraries}},
 	"examples":                      {everything, [][]string{testingLibraries}},

@@ -154,7 +154,6 @@ func (s *stream) read() (state, error) {
 // begin sends the header, and says when to come back once the stream ends: not all at the
 // same time.
 func (s *stream) begin() error {
-	_ = s.control.SetReadDeadline(time.Time{}) // the server's is for requests, and this one was read
 	header := s.writer.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "private, no-cache, no-transform")

@@ -55,8 +55,9 @@ func (a *API) Me() http.Handler {
 // Events answers with the consumer's event stream, on whatever path it is mounted, and
 // with 404 without [Options.Changes]. Mount it without a method in the pattern: it answers
 // other methods itself, and the preflight requests of browsers. What stands around it must
-// let [http.ResponseController] through to flush; a writer that cannot makes every
-// stream end after one event, and the client ask again.
+// let [http.ResponseController] through, to flush and to set deadlines: a writer that can
+// only flush ends a stream at the server's WriteTimeout, and one that cannot ends it after
+// one event; the client then resumes.
 func (a *API) Events() http.Handler {
 	return a.outermost(a.eventsCORS.wrap(a.endpoint(a.serveEvents)))
 }

@@ -38,13 +38,6 @@ var foreignWriters = map[string]foreignWriter{
 	"a writer with neither":    func(w http.ResponseWriter) http.ResponseWriter { return withNeither{w} },
 }
 
-// foreignService is a service of somebody else's that has the handlers mounted.
-type foreignService struct {
-	*httptest.Server
-	// logged has the status of each answer, as the service's access log saw it.
-	logged chan int
-}
-
 // loggedWriter notes the status.
 type loggedWriter struct {
 	http.ResponseWriter
@@ -58,40 +51,46 @@ func (w *loggedWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// mountAbroad mounts the handlers on a mux beside another route, behind middleware that
-// sets headers, logs, and wraps the response writer.
-func mountAbroad(t *testing.T, api *httpserver.API, wrap foreignWriter) *foreignService {
-	t.Helper()
+// abroad is a service of somebody else's that has the handlers mounted: on a mux beside
+// another route, behind middleware that sets headers, logs, and wraps the response writer.
+// Its log is told the status of each answer.
+func abroad(api *httpserver.API, wrap foreignWriter, log func(status int)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /shop/{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the shop") })
 	mux.Handle(foreignPrefix, api.Handler(foreignPrefix))
 	mux.Handle(foreignPrefix+"/", api.Handler(foreignPrefix))
-	s := &foreignService{logged: make(chan int, 1)}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", "max-age=63072000")
 		w.Header().Set("Vary", "Accept-Encoding")
 		logged := &loggedWriter{w, http.StatusOK}
 		mux.ServeHTTP(wrap(logged), r)
-		s.logged <- logged.status
-	}))
-	t.Cleanup(s.Close)
-	return s
+		log(logged.status)
+	})
+}
+
+// serve serves a handler over connections until the test ends.
+func serve(t *testing.T, handler http.Handler) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server
 }
 
 // Whatever a service's own middleware leaves of the response writer, the handlers answer
 // as they do without any, and what the middleware said stays.
 func TestMountedAbroad(t *testing.T) {
 	const origin = "https://shop.example.com"
-	w := newWorld(t, withOrigins(origin))
-	alone := httptest.NewServer(w.api.Handler(foreignPrefix))
-	t.Cleanup(alone.Close)
+	w := newWorld(t, withOrigins(origin), func(o *httpserver.Options) { o.Changes = &fakeFeed{} })
+	alone := serve(t, w.api.Handler(foreignPrefix))
 
 	me := []string{"X-Publishable-Key", publishable, "Authorization", "Bearer " + w.token(org, "cons_1")}
+	nobody := []string{"X-Publishable-Key", publishable, "Authorization", "Bearer " + w.token(org, "cons_9")}
 	server := []string{"Authorization", "Bearer " + secret}
 	with := func(headers []string, more ...string) []string { return slices.Concat(headers, more) }
 	etag := w.me().Header.Get("ETag")
 	for rule, wrap := range foreignWriters {
-		abroad := mountAbroad(t, w.api, wrap)
+		log := make(chan int, 1)
+		service := serve(t, abroad(w.api, wrap, func(status int) { log <- status }))
 		for name, test := range map[string]struct {
 			method, path string
 			headers      []string
@@ -108,13 +107,22 @@ func TestMountedAbroad(t *testing.T) {
 				"Origin", origin, "Access-Control-Request-Method", "GET",
 				"Access-Control-Request-Headers", "authorization,x-publishable-key",
 			}, 204},
-			"the look-up":                      {"GET", "/cons_1", server, 200},
-			"the look-up's header":             {"HEAD", "/cons_1", server, 200},
-			"a look-up of nobody":              {"GET", "/cons_2", server, 404},
-			"a look-up of an impossible id":    {"GET", "/a%2Fb", server, 404},
-			"a document without credentials":   {"GET", "/me", nil, 401},
-			"a look-up without credentials":    {"GET", "/cons_1", nil, 401},
-			"a look-up with a consumer's":      {"GET", "/cons_1", me, 401},
+			"the look-up":                    {"GET", "/cons_1", server, 200},
+			"the look-up's header":           {"HEAD", "/cons_1", server, 200},
+			"a look-up of nobody":            {"GET", "/cons_2", server, 404},
+			"a look-up of an impossible id":  {"GET", "/a%2Fb", server, 404},
+			"a document without credentials": {"GET", "/me", nil, 401},
+			"a look-up without credentials":  {"GET", "/cons_1", nil, 401},
+			"a look-up with a consumer's":    {"GET", "/cons_1", me, 401},
+			"a stream without credentials":   {"GET", "/me/events", nil, 401},
+			"a stream of nobody":             {"GET", "/me/events", nobody, 404},
+			"a stream by another method":     {"POST", "/me/events", me, 405},
+			"the methods of the stream":      {"OPTIONS", "/me/events", nil, 204},
+			"a preflight of the stream": {"OPTIONS", "/me/events", []string{
+				"Origin", origin, "Access-Control-Request-Method", "GET",
+				"Access-Control-Request-Headers", "authorization,last-event-id,x-publishable-key",
+			}, 204},
+			"a path below the stream":          {"GET", "/me/events/x", me, 404},
 			"the bare prefix":                  {"GET", "", me, 404},
 			"the prefix with a slash":          {"GET", "/", me, 404},
 			"a path below the document":        {"GET", "/me/x", me, 404},
@@ -126,8 +134,8 @@ func TestMountedAbroad(t *testing.T) {
 			t.Run(rule+"/"+name, func(t *testing.T) {
 				path := foreignPrefix + test.path
 				want := send(t, alone, test.method, path, test.headers...)
-				got := send(t, abroad.Server, test.method, path, test.headers...)
-				if logged := <-abroad.logged; got.StatusCode != test.status || logged != test.status {
+				got := send(t, service, test.method, path, test.headers...)
+				if logged := <-log; got.StatusCode != test.status || logged != test.status {
 					t.Errorf("status %d and %d in the log, want %d", got.StatusCode, logged, test.status)
 				}
 				if diff := cmp.Diff(body(t, want), body(t, got)); diff != "" {
@@ -142,8 +150,8 @@ func TestMountedAbroad(t *testing.T) {
 			})
 		}
 		t.Run(rule+"/the service's own route", func(t *testing.T) {
-			got := body(t, send(t, abroad.Server, "GET", "/shop/"))
-			if logged := <-abroad.logged; got != "the shop" || logged != 200 {
+			got := body(t, send(t, service, "GET", "/shop/"))
+			if logged := <-log; got != "the shop" || logged != 200 {
 				t.Errorf("answered %q, and %d in the log", got, logged)
 			}
 		})
@@ -155,10 +163,11 @@ func TestMountedAbroad(t *testing.T) {
 func TestMountedAbroadNobodyWaitsForABody(t *testing.T) {
 	w := newWorld(t)
 	for rule, wrap := range foreignWriters {
-		abroad := mountAbroad(t, w.api, wrap)
+		log := make(chan int, 1)
+		service := serve(t, abroad(w.api, wrap, func(status int) { log <- status }))
 		for method, status := range map[string]int{"GET": 400, "POST": 405, "OPTIONS": 204} {
 			t.Run(rule+"/"+method, func(t *testing.T) {
-				connection, err := net.Dial("tcp", abroad.Listener.Addr().String())
+				connection, err := net.Dial("tcp", service.Listener.Addr().String())
 				must(t, err)
 				defer connection.Close()
 				must(t, connection.SetDeadline(time.Now().Add(5*time.Second))) // the answer comes long before
@@ -166,7 +175,7 @@ func TestMountedAbroadNobodyWaitsForABody(t *testing.T) {
 				must(t, err)
 				response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 				must(t, err)
-				if logged := <-abroad.logged; response.StatusCode != status || !response.Close || logged != status {
+				if logged := <-log; response.StatusCode != status || !response.Close || logged != status {
 					t.Errorf("status %d and %d in the log, want %d and the connection's end", response.StatusCode, logged, status)
 				}
 			})

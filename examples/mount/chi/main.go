@@ -25,9 +25,9 @@ const prefix = "/shop/api/v2/consumers"
 
 // newRouter is a router that a service already has, with the endpoints of this module
 // beside its own.
-func newRouter(store consumer.Reader, authenticator httpserver.Authenticator) (http.Handler, error) {
+func newRouter(store consumer.Store, authenticator httpserver.Authenticator) (http.Handler, error) {
 	api, err := httpserver.New(httpserver.Options{
-		Store: store, Auth: authenticator, Logger: slog.Default(),
+		Store: store, Changes: store, Auth: authenticator, Logger: slog.Default(),
 		CORSOrigins: []string{"https://shop.example.com"},
 	})
 	if err != nil {
@@ -38,8 +38,9 @@ func newRouter(store consumer.Reader, authenticator httpserver.Authenticator) (h
 	router.Use(nameRequest, middleware.RequestID, middleware.ClientIPFromRemoteAddr, middleware.Logger, middleware.Recoverer)
 	router.Mount(prefix, api.Handler(prefix))
 	router.Group(func(own chi.Router) {
-		// Not around the endpoints: they have a timeout themselves, and their body holds
-		// tokens, which compression would let an eavesdropper guess (BREACH).
+		// Not around the endpoints: they have a timeout themselves, and their event stream
+		// has no end; and their bodies hold tokens, which compression would let an
+		// eavesdropper guess (BREACH).
 		own.Use(middleware.Timeout(time.Second), middleware.Compress(5))
 		own.Get("/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	})

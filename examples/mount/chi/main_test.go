@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
 
@@ -84,6 +88,39 @@ func TestRouter(t *testing.T) {
 	if strings.Contains(logs.String(), shop.Token) || strings.Contains(logs.String(), demo.SecretKey) {
 		t.Error("the log has a credential")
 	}
+}
+
+// The event stream goes through chi's wrapped writer at once.
+func TestRouterStreams(t *testing.T) {
+	captureLog(t)
+	shop, server := open(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // it takes milliseconds
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+prefix+"/me/events", nil)
+	must(t, err)
+	r.Header.Set("X-Publishable-Key", demo.PublishableKey)
+	r.Header.Set("Authorization", "Bearer "+shop.Token)
+	response, err := server.Client().Do(r)
+	must(t, err)
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for _, position := range []int64{7, 6, 5} {
+		if want := fmt.Sprintf(`"position":%d,`, position); !scanTo(lines, want) {
+			t.Fatalf("the stream ends before %s: %v", want, lines.Err())
+		}
+		_, err := shop.Store.Write(ctx, demo.InQueueAt(position-1, time.Now()))
+		must(t, err)
+	}
+}
+
+// scanTo reports whether a line comes that has a text.
+func scanTo(lines *bufio.Scanner, text string) bool {
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), text) {
+			return true
+		}
+	}
+	return false
 }
 
 // captureLog gives chi's logger another place to write to.

@@ -71,8 +71,8 @@ func varyByCredentials(next http.Handler) http.Handler {
 }
 
 // newMux allows no CORS origin: the pages that have the cookie are of the same origin.
-func newMux(store consumer.Reader, authenticator httpserver.Authenticator) (*http.ServeMux, error) {
-	api, err := httpserver.New(httpserver.Options{Store: store, Auth: authenticator, Logger: slog.Default()})
+func newMux(store consumer.Store, authenticator httpserver.Authenticator) (*http.ServeMux, error) {
+	api, err := httpserver.New(httpserver.Options{Store: store, Changes: store, Auth: authenticator, Logger: slog.Default()})
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ func TestCallers(t *testing.T) {
 		"beside other cookies too":             {me, []string{"Cookie", "theme=dark; shop_session=open-sesame"}, 0, 200, `"position":7`},
 		"until it ends":                        {me, []string{"Cookie", "shop_session=open-sesame"}, time.Hour, 401, authenticationRequired},
 		"an unknown session is nobody":         {me, []string{"Cookie", "shop_session=open"}, 0, 401, authenticationRequired},
+		"nobody streams without a session":     {me + "/events", nil, 0, 401, authenticationRequired},
 		"nobody without a session":             {me, nil, 0, 401, authenticationRequired},
 		"two sessions are nobody":              {me, []string{"Cookie", "shop_session=open-sesame; shop_session=open-sesame"}, 0, 401, authenticationRequired},
 		"the module's own credentials say not": {me, []string{"X-Publishable-Key", demo.PublishableKey, "Authorization", "Bearer " + shop.Token}, 0, 401, authenticationRequired},

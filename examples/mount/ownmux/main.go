@@ -31,7 +31,7 @@ func newMux(store consumer.Store, keySet *auth.KeySet) (*http.ServeMux, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := httpserver.New(httpserver.Options{Store: store, Auth: authenticator, Logger: slog.Default()})
+	api, err := httpserver.New(httpserver.Options{Store: store, Changes: store, Auth: authenticator, Logger: slog.Default()})
 	if err != nil {
 		return nil, err
 	}

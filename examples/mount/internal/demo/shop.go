@@ -44,7 +44,7 @@ func Open(ctx context.Context) (_ *Shop, err error) {
 	if err := s.Store.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := s.Store.Write(ctx, oneConsumerInAQueue(time.Now())); err != nil {
+	if _, err := s.Store.Write(ctx, stock(time.Now())); err != nil {
 		return nil, err
 	}
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{})
@@ -75,18 +75,23 @@ func (s *Shop) Authenticator() (*auth.Authenticator, error) {
 	return auth.New(auth.Options{Tokens: verifier, APIKeys: s.Store})
 }
 
-// oneConsumerInAQueue is what the engines of a drop would report.
-func oneConsumerInAQueue(now time.Time) consumer.Batch {
+// stock is what is there from the start.
+func stock(now time.Time) consumer.Batch {
 	key := func(kind, key string) consumer.APIKey {
 		return consumer.APIKey{OrganizationID: OrganizationID, Kind: kind, Digest: auth.APIKeyDigest(key), CreatedAt: now}
 	}
-	return consumer.Batch{
-		APIKeys:   []consumer.APIKey{key(consumer.PublishableKey, PublishableKey), key(consumer.SecretKey, SecretKey)},
-		Consumers: []consumer.Consumer{{OrganizationID: OrganizationID, ID: ConsumerID, CreatedAt: now}},
-		Participations: []consumer.Participation{{
-			OrganizationID: OrganizationID, ConsumerID: ConsumerID,
-			Type: consumer.Queue, ID: "queue_1", ExperienceID: "exp_1", SequenceID: "seq_1",
-			Status: consumer.StatusQueued, EnteredAt: now, Position: new(int64(7)),
-		}},
-	}
+	all := InQueueAt(7, now)
+	all.APIKeys = []consumer.APIKey{key(consumer.PublishableKey, PublishableKey), key(consumer.SecretKey, SecretKey)}
+	all.Consumers = []consumer.Consumer{{OrganizationID: OrganizationID, ID: ConsumerID, CreatedAt: now}}
+	return all
+}
+
+// InQueueAt is what the engine of a queue reports when the consumer has come to a
+// position.
+func InQueueAt(position int64, now time.Time) consumer.Batch {
+	return consumer.Batch{Participations: []consumer.Participation{{
+		OrganizationID: OrganizationID, ConsumerID: ConsumerID,
+		Type: consumer.Queue, ID: "queue_1", ExperienceID: "exp_1", SequenceID: "seq_1",
+		Status: consumer.StatusQueued, EnteredAt: now, Position: &position, UpdatedAt: now,
+	}}}
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -60,10 +61,10 @@ func (s *Store) profile(ctx context.Context, organizationID, consumerID string) 
 	if err != nil {
 		return consumer.Consumer{}, err
 	}
-	if len(found.Profile) == 0 {
+	if !found.Profile.Valid {
 		return consumer.Consumer{}, consumer.ErrNotFound
 	}
-	return found.Consumer(organizationID)
+	return found.records().Consumer(organizationID)
 }
 
 // Consumers implements [consumer.ProfilesReader].
@@ -77,7 +78,7 @@ func (s *Store) profiles(ctx context.Context, organizationID string, consumerIDs
 	if err != nil {
 		return nil, err
 	}
-	return found.Consumers(organizationID)
+	return found.records().Consumers(organizationID)
 }
 
 // Snapshot implements [consumer.SnapshotReader].
@@ -91,10 +92,10 @@ func (s *Store) snapshot(ctx context.Context, organizationID, consumerID string)
 	if err != nil {
 		return consumer.Snapshot{}, err
 	}
-	if len(found.Profile) == 0 {
+	if !found.Profile.Valid {
 		return consumer.Snapshot{}, consumer.ErrNotFound
 	}
-	return found.Snapshot(organizationID, consumerID)
+	return found.records().Snapshot(organizationID, consumerID)
 }
 
 // Export implements [consumer.Exporter].
@@ -108,7 +109,7 @@ func (s *Store) export(ctx context.Context, organizationID, consumerID string) (
 	if err != nil {
 		return consumer.Export{}, err
 	}
-	return found.Export(organizationID, consumerID)
+	return found.records().Export(organizationID, consumerID)
 }
 
 // OrganizationByKey implements [consumer.APIKeyReader].
@@ -130,9 +131,19 @@ func (s *Store) organizationByKey(ctx context.Context, digest [32]byte, now time
 
 // foundRow has the columns of all statements that read; each fills its own.
 type foundRow struct {
-	SchemaVersion  int64  `db:"schema_version"`
-	OrganizationID string `db:"organization_id"`
-	row.Found
+	SchemaVersion  int64          `db:"schema_version"`
+	OrganizationID string         `db:"organization_id"`
+	Profile        sql.NullString `db:"profile"`
+	Profiles       sql.NullString `db:"profiles"`
+	Participations sql.NullString `db:"participations"`
+	Admissions     sql.NullString `db:"admissions"`
+}
+
+func (f foundRow) records() row.Found {
+	return row.Found{
+		Profile: f.Profile.String, Profiles: f.Profiles.String,
+		Participations: f.Participations.String, Admissions: f.Admissions.String,
+	}
 }
 
 // findOne returns what a statement finds of one consumer.

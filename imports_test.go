@@ -17,7 +17,7 @@ var (
 	jwt              = []string{"github.com/golang-jwt/jwt", "github.com/MicahParks/keyfunc", "github.com/MicahParks/jwkset"}
 	postgresDriver   = []string{"github.com/jackc/pgx"}
 	sqliteDriver     = []string{"modernc.org/sqlite"}
-	testingLibraries = []string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp"}
+	testingLibraries = []string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi"}
 	everything       = []string{"consumer", "journey", "auth", "storage", "httpserver", "examples"}
 )
 

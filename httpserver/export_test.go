@@ -9,3 +9,6 @@ var Documents = map[string]reflect.Type{
 	"ConsumerMe": reflect.TypeFor[meDocument](),
 	"Error":      reflect.TypeFor[errorBody](),
 }
+
+// EndReasons are all that the last event of a stream can give.
+var EndReasons = []string{endTokenExpired, endUnauthenticated, endConsumerNotFound, endShutdown}

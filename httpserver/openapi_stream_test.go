@@ -68,10 +68,14 @@ func checkEventData(description *openapi3.T, wire []byte) error {
 
 func TestDescribedStream(t *testing.T) {
 	const nothing = `{"experiences":{},"queues":{},"draws":{},"auctions":{},"timedReleases":{},"admissions":{},"journeys":[]}`
+	const journey = `"experienceId":"e","sequenceId":"s","journeyStage":"routed","sequenceStage":"participating","participation":{"type":"queue","id":"q","status":"QUEUED"`
+	with := func(journey string) string { return strings.Replace(nothing, "[]", "[{"+journey+"}]", 1) }
 	for name, test := range map[string]struct {
 		wire string
 		good bool
 	}{
+		"a journey":                       {"event: active\nid: 1\ndata: " + with(journey+"}") + "\n\n", true},
+		"a routed journey with a token":   {"event: active\nid: 1\ndata: " + with(journey+`,"admissionToken":"t"}`) + "\n\n", false},
 		"the state":                       {"event: active\nid: 1\ndata: " + nothing + "\n\n", true},
 		"comments and retry between":      {"retry: 2000\n\n: heartbeat\n\nevent: active\nid: 1\ndata: " + nothing + "\n\n: heartbeat\n\n", true},
 		"the end by the token":            {"event: end\ndata: {\"reason\":\"token_expired\"}\n\n", true},

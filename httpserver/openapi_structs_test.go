@@ -155,6 +155,7 @@ func TestEnumsAreTheConstants(t *testing.T) {
 		"AdmittingType":      anys(admitting),
 		"JourneyStage":       anys([]journey.JourneyStage{journey.Routed, journey.Admitted}),
 		"SequenceStage":      anys([]journey.SequenceStage{journey.WaitlistEntered, journey.Participating, journey.SequenceAdmitted}),
+		"StreamEndReason":    anys(httpserver.EndReasons),
 	} {
 		if diff := cmp.Diff(want, document.Components.Schemas[name].Value.Enum); diff != "" {
 			t.Errorf("%s (-Go +description):\n%s", name, diff)

@@ -18,7 +18,7 @@ var (
 	postgresDriver   = []string{"github.com/jackc/pgx"}
 	sqliteDriver     = []string{"modernc.org/sqlite"}
 	routers          = []string{"github.com/go-chi"}
-	testingLibraries = []string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp"}
+	testingLibraries = []string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi"}
 	everything       = []string{"consumer", "journey", "auth", "storage", "httpserver", "examples"}
 )
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
@@ -15,27 +14,8 @@ import (
 
 // The seed's example comes back to the byte, re-indented.
 func TestGoldenDocument(t *testing.T) {
-	const token = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9..."
-	at := func(text string) time.Time {
-		moment, err := time.Parse(time.RFC3339, text)
-		must(t, err)
-		return moment
-	}
 	w := newWorld(t)
-	w.store.snapshots[consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_01HXYZ123456789"}] = consumer.Snapshot{
-		Consumer: consumer.Consumer{
-			OrganizationID: org, ID: "cons_01HXYZ123456789", Email: new("customer@example.com"), FullName: new("John Doe"),
-			CreatedAt: at("2024-11-15T10:00:00Z"), UpdatedAt: at("2024-11-15T10:00:00Z"),
-		},
-		Participations: []consumer.Participation{{
-			OrganizationID: org, ConsumerID: "cons_01HXYZ123456789",
-			Type: consumer.Queue, ID: "queue_01HXYZ123456789",
-			ExperienceID: "exp_01HXYZ123456789", SequenceID: "seq_01HXYZ123456789",
-			Status: consumer.StatusAdmitted, Position: new(int64(0)),
-			EnteredAt: at("2024-12-01T09:05:00Z"), AdmittedAt: new(at("2024-12-01T09:15:00Z")), AdmissionToken: new(token),
-			UpdatedAt: at("2024-12-01T09:15:00Z"),
-		}},
-	}
+	w.add(seedSnapshot())
 	response := w.do("GET", prefix+"/me", "X-Publishable-Key", publishable, "Authorization", "Bearer "+w.token(org, "cons_01HXYZ123456789"))
 	got := jsontext.Value(body(t, response))
 	must(t, got.Indent(jsontext.WithIndent("  ")))

@@ -23,10 +23,7 @@ import (
 //
 // Under http.StripPrefix, give the prefix that is left.
 func (a *API) Handler(prefix string) http.Handler {
-	prefix = "/" + strings.Trim(prefix, "/")
-	if prefix == "/" {
-		prefix = ""
-	}
+	prefix = cleanPrefix(prefix)
 	me, byID := a.cors.wrap(a.endpoint(a.serveMe)), a.endpoint(a.serveConsumer)
 	events := a.eventsCORS.wrap(a.endpoint(a.serveEvents))
 	return a.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,6 +40,14 @@ func (a *API) Handler(prefix string) http.Handler {
 			byID.ServeHTTP(w, r)
 		}
 	}))
+}
+
+// cleanPrefix begins with a slash and doesn't end with one; at the root it is empty.
+func cleanPrefix(prefix string) string {
+	if prefix = strings.Trim(prefix, "/"); prefix != "" {
+		return "/" + prefix
+	}
+	return ""
 }
 
 // Me answers with the consumer's own document, on whatever path it is mounted.

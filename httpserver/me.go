@@ -38,6 +38,6 @@ func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	}
 	return answer(w, r, meDocument{
 		profile: newProfile(snapshot.Consumer),
-		Active:  journey.Derive(snapshot, now),
+		Active:  journey.Derive(snapshot, now).Active(),
 	})
 }

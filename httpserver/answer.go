@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"strconv"
-
-	"github.com/go-json-experiment/json"
 )
 
 const contentTypeJSON = "application/json; charset=utf-8"
@@ -21,16 +18,9 @@ func (a *API) withTimeout(r *http.Request) (*http.Request, context.CancelFunc) {
 
 // answer writes a document. It is the person's own: no cache may keep it for others,
 // and even the person's own browser asks each time (RFC 9111, section 5.2.2).
-func answer(w http.ResponseWriter, r *http.Request, document any) error {
-	// Deterministic sorts the maps by their keys in byte order, so that the same state
-	// has the same tag.
-	body, err := json.Marshal(document, json.Deterministic(true))
-	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
+func answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Cache-Control", "private, no-cache")
 	answerBody(w, r, body, entityTag(body))
-	return nil
 }
 
 // answerBody writes JSON with its strong entity tag, or 304 when the client holds it

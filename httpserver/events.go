@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/journey"
@@ -142,12 +140,9 @@ func (s *stream) read() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	now := s.api.now()
-	active, err := json.Marshal(journey.Derive(snapshot, now), json.Deterministic(true))
-	if err != nil {
-		return state{}, fmt.Errorf("encode an event: %w", err)
-	}
-	until, _ := journey.NextChange(snapshot, now)
+	view := journey.Derive(snapshot, s.api.now())
+	active := view.AppendJSON(nil)
+	until, _ := view.NextChange()
 	return state{id: strings.Trim(entityTag(active), `"`), active: active, until: until}, nil
 }
 

@@ -17,13 +17,33 @@ import (
 	"github.com/rejoinhq/rejoin/journey"
 )
 
+// profile and meDocument are the seed's Consumer and ConsumerMe. The handlers append them
+// field by field; that the bytes are those of such structs is held by the tests of the
+// answers, and of package journey.
+type profile struct {
+	ID        string    `json:"id"`
+	Email     *string   `json:"email"`
+	Phone     *string   `json:"phone"`
+	FullName  *string   `json:"fullName"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+type meDocument struct {
+	profile
+	Active journey.Active `json:"active"`
+}
+
 // The structs that are answered and the schemas have the same fields of the same types,
 // required, left out and null in the same way: also a field that no test ever sets.
 func TestSchemasAreTheStructs(t *testing.T) {
 	document, err := described()
 	must(t, err)
 	c := comparison{seen: map[string]bool{}}
-	for name, kind := range httpserver.Documents {
+	for name, kind := range map[string]reflect.Type{
+		"Consumer":   reflect.TypeFor[profile](),
+		"ConsumerMe": reflect.TypeFor[meDocument](),
+		"Error":      httpserver.ErrorBody,
+	} {
 		c.same(name, kind, &openapi3.SchemaRef{Ref: schemaRef + name, Value: document.Components.Schemas[name].Value}, false)
 	}
 	for _, difference := range c.differences {

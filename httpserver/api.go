@@ -38,7 +38,7 @@ type Options struct {
 	Auth Authenticator
 
 	// CORSOrigins are the browser origins that may call the endpoint of the consumer,
-	// such as "https://shop.example.com", with a wildcard for subdomains as in
+	// such as "https://shop.example.com", with a wildcard for one label in front as in
 	// "https://*.example.com", or "*" for any. None by default. The look-up by
 	// servers never allows a browser.
 	CORSOrigins []string

@@ -7,6 +7,10 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
 )
@@ -54,6 +58,34 @@ type Options struct {
 	// of refusals, at level debug; never a credential or a person's data. Default:
 	// no log.
 	Logger *slog.Logger
+
+	// PollIntervals, when set, tell clients in the header X-Poll-Interval when to ask
+	// for their own document again; the zero PollIntervals have every default. Default:
+	// no header.
+	PollIntervals *PollIntervals
+	// AccessLog is told of every answer, in one line at level info: method, route (a
+	// template such as "/api/v1/consumers/{id}", or "other"), status, duration (in
+	// nanoseconds where the handler writes numbers), bytes of the body, requestId,
+	// organizationId when the caller was authenticated, and traceId when the request is
+	// traced. Never the path, a header other than a sane X-Request-Id, or who the
+	// consumer is. Default: no access log.
+	AccessLog *slog.Logger
+	// TracerProvider makes a span of each request, by the semantic conventions for HTTP
+	// servers but without the path and what else a client can invent, with the steps
+	// auth, store, derive and encode below it. Where a middleware around the handlers
+	// traces the requests already, one that does nothing (of package trace/noop) keeps
+	// it at that. Default: the global one.
+	TracerProvider trace.TracerProvider
+	// MeterProvider measures http.server.request.duration by the same conventions, and
+	// counts rejoin.auth.refusals by rejoin.auth.reason (an [auth.Reason]),
+	// rejoin.store.errors by error.type, and the open rejoin.event_streams.active. No id
+	// is a label. Default: the global one.
+	MeterProvider metric.MeterProvider
+	// Propagator finds in a request's headers the span that the request's own belongs
+	// to, such as [propagation.TraceContext]. Strangers can send such headers too: one
+	// that heeds none keeps them from deciding what is sampled, as far as the provider's
+	// sampler asks the parent. Default: the global one.
+	Propagator propagation.TextMapPropagator
 }
 
 // API makes the handlers. It is safe for concurrent use.
@@ -65,6 +97,11 @@ type API struct {
 	timeout time.Duration
 	now     func() time.Time
 	logger  *slog.Logger
+	// apiKeys says which key a request was made with, nil when the authenticator can't.
+	apiKeys   apiKeyReader
+	poll      *PollIntervals // nil without hints
+	accessLog slog.Handler   // nil without one
+	telemetry *telemetry
 }
 
 // New returns an API, or an error that names the option that is wrong.
@@ -77,14 +114,32 @@ func New(o Options) (*API, error) {
 	case o.Timeout < 0:
 		return nil, errors.New("httpserver: Options.Timeout is negative")
 	}
-	cors, err := newCrossOrigin(o.CORSOrigins)
+	cors, err := newCrossOrigin(o.CORSOrigins, o.exposedHeaders())
 	if err != nil {
 		return nil, fmt.Errorf("httpserver: Options.CORSOrigins: %w", err)
 	}
 	if err := o.RateLimit.validate(); err != nil {
 		return nil, fmt.Errorf("httpserver: Options.RateLimit: %w", err)
 	}
-	a := &API{store: o.Store, auth: o.Auth, cors: cors, timeout: o.Timeout, now: o.Now, logger: o.Logger}
+	telemetry, err := newTelemetry(o)
+	if err != nil {
+		return nil, fmt.Errorf("httpserver: Options.MeterProvider: %w", err)
+	}
+	a := &API{
+		store: observedStore{o.Store, telemetry}, auth: observedAuth{o.Auth, telemetry}, telemetry: telemetry,
+		cors: cors, timeout: o.Timeout, now: o.Now, logger: o.Logger,
+	}
+	a.apiKeys, _ = o.Auth.(apiKeyReader)
+	if o.PollIntervals != nil {
+		intervals, err := o.PollIntervals.withDefaults()
+		if err != nil {
+			return nil, fmt.Errorf("httpserver: Options.PollIntervals: %w", err)
+		}
+		a.poll = &intervals
+	}
+	if o.AccessLog != nil {
+		a.accessLog = o.AccessLog.Handler()
+	}
 	if o.RateLimit.PerConsumer > 0 || o.RateLimit.PerKey > 0 {
 		a.limiter = newLimiter(o.RateLimit)
 	}
@@ -98,4 +153,13 @@ func New(o Options) (*API, error) {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
 	return a, nil
+}
+
+// exposedHeaders are the headers of an answer that scripts of another origin may read.
+func (o *Options) exposedHeaders() []string {
+	exposed := []string{"ETag", "Retry-After", headerRequestID}
+	if o.PollIntervals != nil {
+		exposed = append(exposed, headerPollInterval)
+	}
+	return exposed
 }

@@ -20,7 +20,7 @@ type crossOrigin struct {
 // preflightMaxAge is how long a browser may remember what it was allowed, in seconds.
 const preflightMaxAge = 600
 
-func newCrossOrigin(origins []string) (*crossOrigin, error) {
+func newCrossOrigin(origins, exposed []string) (*crossOrigin, error) {
 	if len(origins) == 0 {
 		return &crossOrigin{}, nil
 	}
@@ -31,7 +31,7 @@ func newCrossOrigin(origins []string) (*crossOrigin, error) {
 		Origins:         origins,
 		Methods:         []string{http.MethodGet, http.MethodHead},
 		RequestHeaders:  []string{auth.HeaderAuthorization, auth.HeaderPublishableKey, "If-None-Match"},
-		ResponseHeaders: []string{"ETag", "Retry-After", headerRequestID},
+		ResponseHeaders: exposed,
 		MaxAgeInSeconds: preflightMaxAge,
 	})
 	if err != nil {

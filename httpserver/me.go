@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
@@ -26,6 +27,7 @@ func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unauthenticated{errAuthenticationRequired, err}
 	}
+	noteOrganization(w, identity.OrganizationID)
 	if err := a.admitConsumer(w, r, identity, now); err != nil {
 		return err
 	}
@@ -36,8 +38,15 @@ func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, r, meDocument{
-		profile: newProfile(snapshot.Consumer),
-		Active:  journey.Derive(snapshot, now),
-	})
+	active := a.derive(r, snapshot, now)
+	a.poll.hint(w.Header(), active)
+	_, encoding := a.telemetry.step(r.Context(), "encode")
+	defer encoding.End()
+	return answer(w, r, meDocument{profile: newProfile(snapshot.Consumer), Active: active})
+}
+
+func (a *API) derive(r *http.Request, snapshot consumer.Snapshot, now time.Time) journey.Active {
+	_, deriving := a.telemetry.step(r.Context(), "derive")
+	defer deriving.End()
+	return journey.Derive(snapshot, now)
 }

@@ -26,33 +26,35 @@ func (a *API) Handler(prefix string) http.Handler {
 	if prefix == "/" {
 		prefix = ""
 	}
-	me, byID := a.cors.wrap(a.endpoint(a.serveMe)), a.endpoint(a.serveConsumer)
-	return a.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	me := a.outermost(prefix+"/me", a.cors.wrap(a.endpoint(a.serveMe)))
+	byID := a.outermost(prefix+"/{id}", a.endpoint(a.serveConsumer))
+	other := a.outermost("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errNoRoute) }))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		segment, ok := segmentBelow(prefix, r.URL)
 		switch {
 		case !ok:
-			a.fail(w, r, errNoRoute)
+			other.ServeHTTP(w, r)
 		case segment == "me":
 			me.ServeHTTP(w, r)
 		default:
 			r.SetPathValue(pathID, segment)
 			byID.ServeHTTP(w, r)
 		}
-	}))
+	})
 }
 
 // Me answers with the consumer's own document, on whatever path it is mounted.
 // Mount it without a method in the pattern: it answers other methods itself, and
 // the preflight requests of browsers.
 func (a *API) Me() http.Handler {
-	return a.outermost(a.cors.wrap(a.endpoint(a.serveMe)))
+	return a.outermost("/me", a.cors.wrap(a.endpoint(a.serveMe)))
 }
 
 // Consumer answers the look-up of the consumer whose id is the request's path value
 // "id", on a pattern such as "/consumers/{id}". Mount it without a method in the
 // pattern: it answers other methods itself.
 func (a *API) Consumer() http.Handler {
-	return a.outermost(a.endpoint(a.serveConsumer))
+	return a.outermost("/{id}", a.endpoint(a.serveConsumer))
 }
 
 const pathID = "id"

@@ -83,7 +83,14 @@ func (s *server) load(ctx context.Context, c config, organizations []fixtureOrga
 			return err
 		}
 	}
-	_, err := s.database.Write(ctx, batch(organizations, time.Now()))
+	now := time.Now()
+	b := batch(organizations, now)
+	if c.demo {
+		if err := supersede(ctx, s.database, &b, now); err != nil {
+			return fmt.Errorf("-database: %w", err)
+		}
+	}
+	_, err := s.database.Write(ctx, b)
 	what := "the demonstration data"
 	if c.fixture != "" {
 		what = "fixture " + c.fixture
@@ -176,7 +183,7 @@ func (s *server) handler(c config, base string, logger *slog.Logger) (http.Handl
 	if err != nil {
 		return nil, fmt.Errorf("-cors-origin must be scheme://host or scheme://host:port in lower case, without a path or a default port, or *: %w", err)
 	}
-	return api.Handler(apiPrefix), nil
+	return newPage(newDemoDesk(c, s.database, s.tokens, logger), api.Handler(apiPrefix))
 }
 
 // newHTTPServer bounds what one client can hold: a request has to arrive and its

@@ -5,6 +5,7 @@
 const base = "/api/v1/consumers/me";
 const pollEvery = 2000;
 const longestWait = 30000;
+const renewEvery = 60000;
 // The server sends a comment every 15 seconds; three missed ones mean that nobody is there.
 const silence = 45000;
 
@@ -38,7 +39,7 @@ export class Connection {
   #retry = 1000;
   #failures = 0;
   #streams = true;
-  #renewed = false;
+  #renewedAt = -Infinity;
 
   constructor(credentials, tell) {
     this.#credentials = credentials;
@@ -65,8 +66,9 @@ export class Connection {
         await this.#once(credentials);
       } catch (error) {
         if (this.#closed.signal.aborted) return;
-        if (error instanceof Unauthenticated && !this.#renewed) {
-          renew = this.#renewed = true; // the server has started anew, with another key
+        if (error instanceof Unauthenticated && performance.now() - this.#renewedAt > renewEvery) {
+          renew = true; // the token has expired, or the server has another key since it started anew
+          this.#renewedAt = performance.now();
           continue;
         }
         if (error instanceof Refused || error instanceof Unauthenticated) {
@@ -98,7 +100,7 @@ export class Connection {
       this.#etag = response.headers.get("ETag") ?? "";
       this.#tell.document(text);
     }
-    this.#answered();
+    this.#failures = 0;
   }
 
   async #stream(credentials) {
@@ -119,7 +121,7 @@ export class Connection {
       await this.#check(response);
       this.#tell.state("live", "Live: what the engines write shows at once.");
       for await (const event of events(response.body, alive)) {
-        this.#answered();
+        this.#failures = 0;
         if (event.retry !== undefined) this.#retry = event.retry;
         if (event.id !== undefined) this.#lastEventID = event.id;
         if (event.type === "active") {
@@ -155,11 +157,6 @@ export class Connection {
     if (response.status === 401) throw new Unauthenticated(error);
     if (response.status === 429 || response.status >= 500) throw seconds > 0 ? new Later(seconds * 1000) : new Error(error);
     throw new Refused(error);
-  }
-
-  #answered() {
-    this.#failures = 0;
-    this.#renewed = false;
   }
 
   // backoff doubles the wait that the server asked for with every failure in a row, and

@@ -77,7 +77,10 @@ function show(next, source) {
   text = next;
   const me = parse(text);
   at("welcome").textContent = `Welcome, ${me.fullName || "Guest"}`;
-  at("contact").replaceChildren(`Email: ${me.email ?? "none"}`, element("span", { textContent: ` · Phone: ${me.phone ?? "none"}` }), " ", element("code", { textContent: me.id }));
+  at("contact").replaceChildren(
+    element("span", { textContent: `Email: ${me.email ?? "none"}` }), " ",
+    element("span", { textContent: `Phone: ${me.phone ?? "none"}` }), " ",
+    element("code", { textContent: me.id }));
   showAdmission(me.active.journeys.find((j) => j.journeyStage === "admitted"));
   at("nothing").hidden = me.active.journeys.length > 0;
   showCards(at("cards"), me.active, roster.acts, (act, { participation }) => play(act.action, participation.type, participation.id));

@@ -107,16 +107,16 @@ func TestEnginesRefuse(t *testing.T) {
 		in                 distribution
 		want               error
 	}{
-		"a consumer of nobody's":                 {"cons_other", "enter", all[consumer.Queue], errUnknownConsumer},
-		"a distribution that is no part of it":   {"cons_demo_plain", "enter", elsewhere, errUnknownAct},
-		"an unknown action":                      {"cons_demo_plain", "dance", all[consumer.Queue], errUnknownAct},
-		"an action of another type":              {"cons_demo_queue", "win", all[consumer.Queue], errUnknownAct},
-		"admitting who takes no part":            {"cons_demo_plain", "admit", all[consumer.Queue], errNotNow},
-		"admitting who is admitted":              {"cons_demo_several", "admit", all[consumer.Queue], errNotNow},
-		"admitting who has an admission apart":   {"cons_demo_release", "admit", all[consumer.TimedRelease], errNotNow},
-		"winning while outbid":                   {"cons_demo_auction", "win", all[consumer.Auction], errNotNow},
-		"leaving what expired":                   {"cons_demo_expired", "leave", all[consumer.Queue], errNotNow},
-		"a consumer in another letter case": {"CONS_DEMO_PLAIN", "enter", all[consumer.Queue], errUnknownConsumer},
+		"a consumer of nobody's":               {"cons_other", "enter", all[consumer.Queue], errUnknownConsumer},
+		"a distribution that is no part of it": {"cons_demo_plain", "enter", elsewhere, errUnknownAct},
+		"an unknown action":                    {"cons_demo_plain", "dance", all[consumer.Queue], errUnknownAct},
+		"an action of another type":            {"cons_demo_queue", "win", all[consumer.Queue], errUnknownAct},
+		"admitting who takes no part":          {"cons_demo_plain", "admit", all[consumer.Queue], errNotNow},
+		"admitting who is admitted":            {"cons_demo_several", "admit", all[consumer.Queue], errNotNow},
+		"admitting who has an admission apart": {"cons_demo_release", "admit", all[consumer.TimedRelease], errNotNow},
+		"winning while outbid":                 {"cons_demo_auction", "win", all[consumer.Auction], errNotNow},
+		"leaving what expired":                 {"cons_demo_expired", "leave", all[consumer.Queue], errNotNow},
+		"a consumer in another letter case":    {"CONS_DEMO_PLAIN", "enter", all[consumer.Queue], errUnknownConsumer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := newStage(t).play(test.consumerID, test.action, test.in); !errors.Is(err, test.want) {

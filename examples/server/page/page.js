@@ -61,8 +61,8 @@ function choose() {
 
 async function credentials(id, renew) {
   if (renew) await readRoster();
-  const { accessToken } = roster.consumers.find((c) => c.id === id);
-  return { publishableKey: roster.publishableKey, accessToken };
+  const entry = roster.consumers.find((c) => c.id === id); // none, if erased meanwhile
+  return { publishableKey: roster.publishableKey, accessToken: entry?.accessToken ?? "" };
 }
 
 function state(name, words) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -153,12 +155,30 @@ const (
 	connected    = `["live", "polling"].includes(document.getElementById("connection").dataset.state)`
 )
 
-// The engines' part, played by the page's buttons, shows without a reload.
+// The engines' part, played by the page's buttons, shows without a reload: by the event
+// stream, and from a server that has none by polling.
 func TestPageShowsWhatTheEnginesDo(t *testing.T) {
-	s := boot(t, "-demo", "-database", "sqlite::memory:")
+	t.Run("live", func(t *testing.T) {
+		checkPage(t, boot(t, "-demo", "-database", "sqlite::memory:"), "live")
+	})
+	t.Run("polling", func(t *testing.T) {
+		s := boot(t, "-demo", "-database", "sqlite::memory:")
+		target, err := url.Parse(s.base)
+		must(t, err)
+		mux := http.NewServeMux()
+		mux.Handle("/", httputil.NewSingleHostReverseProxy(target))
+		mux.HandleFunc(apiPrefix+"/me/events", func(w http.ResponseWriter, _ *http.Request) {
+			refuse(w, http.StatusNotFound, "Not found", "")
+		})
+		checkPage(t, &running{t: t, base: serve(t, mux)}, "polling")
+	})
+}
+
+func checkPage(t *testing.T, s *running, state string) {
 	b := newTab(t)
 	b.open(s, "cons_demo_several")
 	b.until(heading("Welcome, Sam Several"))
+	b.until(fmt.Sprintf(`document.getElementById("connection").dataset.state === %q`, state))
 
 	evaluate[bool](b, `document.querySelector('a[href="#cons_demo_queue"]').click() ?? true`)
 	b.until(heading("Welcome, Quinn Queue"))
@@ -280,20 +300,20 @@ func TestPageAccessibility(t *testing.T) {
 	b := newTab(t)
 	for _, scheme := range []string{"light", "dark"} {
 		b.emulateScheme(scheme)
-		for _, url := range []string{
+		for _, address := range []string{
 			demonstration.base + "/#cons_demo_several", demonstration.base + "/#cons_demo_auction", demonstration.base + "/#cons_demo_plain",
 			demonstration.base + "/checkout?token=x", plain.base + "/",
 		} {
-			b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(url))
-			if strings.Contains(url, "#") {
+			b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(address))
+			if strings.Contains(address, "#") {
 				b.until(connected)
 			}
-			b.until(`document.getAnimations().every(a => a.playState === "finished")`)
+			evaluate[bool](b, `Promise.all(document.getAnimations().map(a => a.finished)).then(() => true)`)
 			evaluate[bool](b, script+"; true")
 			found := evaluate[[]string](b, `axe.run(document, { resultTypes: ["violations"] }).then(r => r.violations.flatMap(
 				v => v.nodes.map(n => v.impact + " " + v.id + ": " + n.target.join(" ") + " " + n.failureSummary)))`)
 			if len(found) > 0 {
-				t.Errorf("%s, %s:\n%s", url, scheme, strings.Join(found, "\n"))
+				t.Errorf("%s, %s:\n%s", address, scheme, strings.Join(found, "\n"))
 			}
 		}
 	}

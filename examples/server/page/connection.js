@@ -17,8 +17,8 @@ class Unauthenticated extends Error {}
 
 // Later is one that says when to ask again, in milliseconds.
 class Later extends Error {
-  constructor(wait) {
-    super("ask again later");
+  constructor(message, wait) {
+    super(message);
     this.wait = wait;
   }
 }
@@ -76,7 +76,8 @@ export class Connection {
           return;
         }
         const wait = error instanceof Later ? error.wait : this.#backoff();
-        this.#tell.state("reconnecting", "Reconnecting: the server does not answer.");
+        const why = error instanceof TypeError ? "the server does not answer" : error.message; // what fetch throws
+        this.#tell.state("reconnecting", `Reconnecting: ${why}.`);
         await this.#pause(wait);
       }
     }
@@ -108,7 +109,7 @@ export class Connection {
     let timer;
     const alive = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => watch.abort(), silence);
+      timer = setTimeout(() => watch.abort(new Error("nothing was heard for 45 seconds")), silence);
     };
     alive();
     try {
@@ -155,7 +156,7 @@ export class Connection {
     const seconds = Number(response.headers.get("Retry-After"));
     const { error = `status ${response.status}` } = await response.json().catch(() => ({}));
     if (response.status === 401) throw new Unauthenticated(error);
-    if (response.status === 429 || response.status >= 500) throw seconds > 0 ? new Later(seconds * 1000) : new Error(error);
+    if (response.status === 429 || response.status >= 500) throw seconds > 0 ? new Later(error, seconds * 1000) : new Error(error);
     throw new Refused(error);
   }
 

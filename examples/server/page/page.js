@@ -49,11 +49,11 @@ function choose() {
   complain("");
   at("announcement").textContent = "";
   showPeople();
-  at("people").querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
+  at("people").querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
   state("connecting", "Connecting…");
   connection = new Connection((renew) => credentials(id, renew), {
-    document: (read) => show(read, "as read"),
-    active: (streamed) => show(withActive(text, streamed), "with active from the event stream"),
+    document: (read) => show(read, "read at"),
+    active: (streamed) => show(withActive(text, streamed), "active streamed at"),
     state,
   });
   connection.run();
@@ -85,7 +85,7 @@ function show(next, source) {
   at("nothing").hidden = me.active.journeys.length > 0;
   showCards(at("cards"), me.active, roster.acts, (act, { participation }) => play(act.action, participation.type, participation.id));
   at("document").replaceChildren(outline(text));
-  at("source").textContent = `${source}, ${new Date().toLocaleTimeString("en-GB")}`;
+  at("source").textContent = `${source} ${new Date().toLocaleTimeString("en-GB")}`;
   if (first) return;
   at("announcement").textContent = situation(me.active.journeys);
   readRoster().catch(() => {}); // the list only says what the document says already

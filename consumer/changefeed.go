@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"time"
 )
 
 // ChangeFeed says whose records change, so that what was derived from them is derived
@@ -35,6 +36,10 @@ type ChangeListener interface {
 	// Changed names the consumers whose records changed, by [ConsumerKey.Hash]. The
 	// slice belongs to the caller.
 	Changed(consumers []uint64)
+	// Confirmed says that everything which was committed before a moment, by the clock of
+	// the process, has been told. While the feed is followed it is called again and again,
+	// at least every half second.
+	Confirmed(moment time.Time)
 	// Lost says that changes may be missed from now on, until Following is called.
 	Lost()
 }

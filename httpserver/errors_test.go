@@ -145,9 +145,6 @@ func TestFailures(t *testing.T) {
 		"the authenticator is down":     {nil, func(o *httpserver.Options) { o.Auth = fakeAuth{consumer.ErrUnavailable} }, unavailable},
 		"the authenticator is too slow": {nil, func(o *httpserver.Options) { o.Auth = fakeAuth{context.DeadlineExceeded} }, unavailable},
 		"the authenticator has a bug":   {nil, func(o *httpserver.Options) { o.Auth = fakeAuth{consumer.ErrNotFound} }, internal},
-		"the document cannot be encoded": {func(s *fakeStore) {
-			s.snapshots[consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_1"}] = consumer.Snapshot{Consumer: consumer.Consumer{ID: "\xff"}}
-		}, nil, internal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var change []func(*httpserver.Options)

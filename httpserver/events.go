@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/journey"
@@ -142,19 +140,15 @@ func (s *stream) read() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	now := s.api.now()
-	active, err := json.Marshal(journey.Derive(snapshot, now), json.Deterministic(true))
-	if err != nil {
-		return state{}, fmt.Errorf("encode an event: %w", err)
-	}
-	until, _ := journey.NextChange(snapshot, now)
+	view := journey.Derive(snapshot, s.api.now())
+	active := view.AppendJSON(nil)
+	until, _ := view.NextChange()
 	return state{id: strings.Trim(entityTag(active), `"`), active: active, until: until}, nil
 }
 
 // begin sends the header, and says when to come back once the stream ends: not all at the
 // same time.
 func (s *stream) begin() error {
-	_ = s.control.SetReadDeadline(time.Time{}) // the server's is for requests, and this one was read
 	header := s.writer.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "private, no-cache, no-transform")

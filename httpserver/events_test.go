@@ -173,6 +173,9 @@ func (s *streaming) streamThrough(wrap func(http.ResponseWriter) http.ResponseWr
 	go func() {
 		defer close(c.ended)
 		s.ServeHTTP(wrap(c.lockedRecorder), r)
+		if err := checkDescribed(http.MethodGet, prefix+"/me/events", c.Result()); err != nil {
+			s.t.Error(err)
+		}
 	}()
 	synctest.Wait()
 	return c
@@ -316,7 +319,7 @@ func TestStreamTellsAnExpiry(t *testing.T) {
 		c.wantPosition(t, "7")
 		time.Sleep(3*time.Second - 1)
 		c.wantNews(t)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		news := c.news()
 		if len(news) != 1 || !strings.Contains(news[0].Data, `"queues":{}`) {
 			t.Errorf("the news are %+v", news)
@@ -342,7 +345,7 @@ func TestStreamBeats(t *testing.T) {
 		c.wantPosition(t, "7")
 		time.Sleep(15*time.Second - 1)
 		c.wantNews(t)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		c.wantNews(t, heartbeat)
 		time.Sleep(30 * time.Second)
 		c.wantNews(t, heartbeat, heartbeat)
@@ -365,7 +368,7 @@ func TestStreamEndsWithTheToken(t *testing.T) {
 		c.wantPosition(t, "7")
 		time.Sleep(5*time.Second - 1)
 		c.wantNews(t)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		c.wantNews(t, ended("token_expired"))
 		if !c.hasEnded() {
 			t.Error("it goes on")

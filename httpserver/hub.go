@@ -144,6 +144,9 @@ func (f *following) Changed(consumers []uint64) {
 	}
 }
 
+// Confirmed is of no use to streams, which are woken by what changes.
+func (f *following) Confirmed(time.Time) {}
+
 func (f *following) Lost() {
 	f.hub.logger.Warn("the change feed was lost, and streams may be late")
 	f.setHealthy(false)

@@ -9,9 +9,10 @@ import (
 )
 
 // meDocument is the seed's ConsumerMe.
-type meDocument struct {
-	profile
-	Active journey.Active `json:"active"`
+func meDocument(c consumer.Consumer, active journey.View) []byte {
+	dst := appendProfile([]byte{'{'}, c)
+	dst = active.AppendJSON(append(dst, `,"active":`...))
+	return append(dst, '}')
 }
 
 // serveMe answers with the caller's own document (the seed's section "Get Current
@@ -36,8 +37,6 @@ func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, r, meDocument{
-		profile: newProfile(snapshot.Consumer),
-		Active:  journey.Derive(snapshot, now),
-	})
+	answer(w, r, meDocument(snapshot.Consumer, journey.Derive(snapshot, now)))
+	return nil
 }

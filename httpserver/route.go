@@ -23,10 +23,7 @@ import (
 //
 // Under http.StripPrefix, give the prefix that is left.
 func (a *API) Handler(prefix string) http.Handler {
-	prefix = "/" + strings.Trim(prefix, "/")
-	if prefix == "/" {
-		prefix = ""
-	}
+	prefix = cleanPrefix(prefix)
 	me, byID := a.cors.wrap(a.endpoint(a.serveMe)), a.endpoint(a.serveConsumer)
 	events := a.eventsCORS.wrap(a.endpoint(a.serveEvents))
 	return a.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,6 +42,14 @@ func (a *API) Handler(prefix string) http.Handler {
 	}))
 }
 
+// cleanPrefix begins with a slash and doesn't end with one; at the root it is empty.
+func cleanPrefix(prefix string) string {
+	if prefix = strings.Trim(prefix, "/"); prefix != "" {
+		return "/" + prefix
+	}
+	return ""
+}
+
 // Me answers with the consumer's own document, on whatever path it is mounted.
 // Mount it without a method in the pattern: it answers other methods itself, and
 // the preflight requests of browsers.
@@ -55,8 +60,9 @@ func (a *API) Me() http.Handler {
 // Events answers with the consumer's event stream, on whatever path it is mounted, and
 // with 404 without [Options.Changes]. Mount it without a method in the pattern: it answers
 // other methods itself, and the preflight requests of browsers. What stands around it must
-// let [http.ResponseController] through to flush; a writer that cannot makes every
-// stream end after one event, and the client ask again.
+// let [http.ResponseController] through, to flush and to set deadlines: a writer that can
+// only flush ends a stream at the server's WriteTimeout, and one that cannot ends it after
+// one event; the client then resumes.
 func (a *API) Events() http.Handler {
 	return a.outermost(a.eventsCORS.wrap(a.endpoint(a.serveEvents)))
 }

@@ -130,7 +130,7 @@ func (d *demoDesk) introduce(ctx context.Context, organizationID, consumerID str
 		return rosterEntry{}, err
 	}
 	var stages []string
-	for _, j := range journey.Derive(snapshot, now).Journeys {
+	for _, j := range journey.Derive(snapshot, now).Journeys() {
 		stages = append(stages, where(j))
 	}
 	if stages == nil {

@@ -48,7 +48,7 @@ func (s *stage) active(consumerID string, after time.Duration) journey.Active {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return journey.Derive(snapshot, s.now.Add(after))
+	return journey.Derive(snapshot, s.now.Add(after)).Active()
 }
 
 // everywhere are the distributions of the demonstration, one for each type.

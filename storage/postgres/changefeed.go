@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
@@ -28,10 +29,10 @@ const (
 	// hashesPerNotification keep it below the server's 8000 bytes.
 	hashesPerNotification = 499
 
-	// silence is how long nothing may come before the connection is tried, and
-	// answerPatience how long it may then take.
-	silence        = 10 * time.Second
-	answerPatience = 5 * time.Second
+	// probeInterval is how often the connection is tried, with a notification to itself,
+	// and probePatience how long that may take to come back.
+	probeInterval = 400 * time.Millisecond
+	probePatience = 5 * time.Second
 	// reconnectPause is the longest pause between two attempts to connect.
 	reconnectPause = time.Second
 	// replayPause keeps the questions apart how far the replica is.
@@ -120,18 +121,21 @@ func (s *Store) follow(ctx context.Context, listener consumer.ChangeListener) (f
 		return false, err
 	}
 	listener.Following()
+	p := probe{conn: conn, sent: time.Now()}
 	for {
-		hashes, err := next(ctx, conn)
+		hashes, confirmed, err := p.next(ctx)
 		if err != nil {
 			return true, err
-		}
-		if len(hashes) == 0 {
-			continue
 		}
 		if err := s.awaitReplica(ctx, conn); err != nil {
 			return true, err
 		}
-		listener.Changed(hashes)
+		if len(hashes) > 0 {
+			listener.Changed(hashes)
+		}
+		if !confirmed.IsZero() {
+			listener.Confirmed(confirmed)
+		}
 	}
 }
 
@@ -155,21 +159,51 @@ func (s *Store) listen(ctx context.Context, conn *pgx.Conn) error {
 	return s.awaitReplica(ctx, conn)
 }
 
-// next waits for a notification. Now and then it makes sure that the connection would
-// still bring one, and returns without any.
-func next(ctx context.Context, conn *pgx.Conn) ([]uint64, error) {
-	waiting, cancel := context.WithTimeout(ctx, silence)
-	defer cancel()
-	notification, err := conn.WaitForNotification(waiting)
-	if err == nil {
-		return hashesOf(notification.Payload), nil
+// probe makes sure that the connection still brings what it should: notifications come in
+// the order of their commits, so that one which it sent itself comes after all that were
+// committed before.
+type probe struct {
+	conn    *pgx.Conn
+	sent    time.Time
+	pending bool
+}
+
+// next returns what a notification says: whose records changed, or, when it is the probe's
+// own, as of when all was told. Once in a while it sends a probe first.
+func (p *probe) next(ctx context.Context) (hashes []uint64, confirmed time.Time, err error) {
+	for {
+		due := p.sent.Add(probeInterval)
+		if p.pending {
+			due = p.sent.Add(probePatience)
+		}
+		waiting, cancel := context.WithDeadline(ctx, due)
+		notification, err := p.conn.WaitForNotification(waiting)
+		cancel()
+		switch {
+		case err == nil && p.isOwn(notification):
+			p.pending = false
+			return nil, p.sent, nil
+		case err == nil:
+			return hashesOf(notification.Payload), time.Time{}, nil
+		case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) || p.pending:
+			return nil, time.Time{}, err
+		}
+		if err := p.send(ctx); err != nil {
+			return nil, time.Time{}, err
+		}
 	}
-	if ctx.Err() != nil || waiting.Err() == nil {
-		return nil, err
-	}
-	answering, cancel := context.WithTimeout(ctx, answerPatience)
+}
+
+func (p *probe) isOwn(n *pgconn.Notification) bool {
+	return p.pending && n.Payload == "" && n.PID == p.conn.PgConn().PID()
+}
+
+func (p *probe) send(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
-	return nil, conn.Ping(answering)
+	p.sent, p.pending = time.Now(), true
+	_, err := p.conn.Exec(ctx, `NOTIFY `+channel)
+	return err
 }
 
 // awaitReplica returns once the replica shows what was committed before the call.

@@ -100,10 +100,22 @@ func (s *Store) changes(ctx context.Context, listener consumer.ChangeListener) e
 		case <-s.feed.written:
 		case <-tick.C:
 		}
-		if err := s.CatchUp(); s.ends(err) {
+		if err := s.look(); s.ends(err) {
 			return err
 		}
 	}
+}
+
+// look catches up, and says as of when.
+func (s *Store) look() error {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	begun := time.Now()
+	err := s.catchUp()
+	if err == nil {
+		s.feed.tell(func(l consumer.ChangeListener) { l.Confirmed(begun) })
+	}
+	return err
 }
 
 // ends reports whether an error will not pass by itself.

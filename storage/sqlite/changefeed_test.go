@@ -23,8 +23,9 @@ type listener struct {
 
 func newListener() *listener { return &listener{news: make(chan struct{}, 1)} }
 
-func (l *listener) Following() { l.note("following") }
-func (l *listener) Lost()      { l.note("lost") }
+func (l *listener) Following()          { l.note("following") }
+func (l *listener) Lost()               { l.note("lost") }
+func (l *listener) Confirmed(time.Time) {}
 func (l *listener) Changed(consumers []uint64) {
 	for _, hash := range consumers {
 		l.note(hash)

@@ -58,6 +58,7 @@ func changeFeedCases() []storeCase {
 			l.want(t, otherPerson)
 		}},
 		{"a listener that has left is told nothing", testListenerLeaves},
+		{"it is confirmed again and again that all was told", testConfirmed},
 		{"no change of concurrent writers is missed", testNoChangeIsMissed},
 	}
 }
@@ -79,6 +80,7 @@ type listener struct {
 
 	mu        sync.Mutex
 	following bool
+	confirmed time.Time
 	told      []uint64
 	news      chan struct{} // holds a token when something was told
 }
@@ -87,6 +89,13 @@ func (l *listener) Following() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.following = true
+	l.wake()
+}
+
+func (l *listener) Confirmed(moment time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.confirmed = moment
 	l.wake()
 }
 
@@ -214,6 +223,23 @@ func testToldCanBeRead(t *testing.T, store consumer.Store) {
 			mu.Lock()
 			defer mu.Unlock()
 			return read >= n
+		})
+	}
+}
+
+// testConfirmed holds that what was written before a moment that is confirmed was told.
+func testConfirmed(t *testing.T, store consumer.Store) {
+	l := follow(t, store)
+	for n := range 5 {
+		id := fmt.Sprintf("cons_%d", n)
+		write(t, store, profiles(profile(func(c *consumer.Consumer) { c.ID = id })))
+		written := time.Now()
+		hash := consumer.ConsumerKey{OrganizationID: organization, ConsumerID: id}.Hash()
+		l.until(t, "a later moment is confirmed", func() bool {
+			if l.confirmed.After(written) && !slices.Contains(l.told, hash) {
+				t.Errorf("a moment after the write of %s was confirmed before it was told", id)
+			}
+			return l.confirmed.After(written)
 		})
 	}
 }

@@ -409,19 +409,27 @@ func (m *Model) Changes(ctx context.Context, listener consumer.ChangeListener) e
 		delete(m.followers, f)
 	}()
 	listener.Following()
+	tick := time.NewTicker(confirmInterval)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-f.awake:
+		case <-tick.C:
 		}
 		m.mu.Lock()
-		consumers := f.untold
+		moment, consumers := time.Now(), f.untold
 		f.untold = nil
 		m.mu.Unlock()
-		listener.Changed(consumers)
+		if len(consumers) > 0 {
+			listener.Changed(consumers)
+		}
+		listener.Confirmed(moment)
 	}
 }
+
+const confirmInterval = 100 * time.Millisecond
 
 // changed notes what the followers are to be told.
 func (m *Model) changed(keys ...consumer.ConsumerKey) {

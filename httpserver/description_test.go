@@ -106,6 +106,7 @@ func describedHeader(answer *openapi3.ResponseRef, name string) string {
 // describedPath is the path of the description that a request below the prefix falls
 // under, "" for none.
 func describedPath(target string) string {
+	target, _, _ = strings.Cut(target, "?")
 	escaped, below := strings.CutPrefix(target, prefix+"/")
 	segment, err := url.PathUnescape(escaped)
 	switch {

@@ -55,6 +55,7 @@ func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unauthenticated{errSecretKeyRequired, err}
 	}
+	noteOrganization(w, organizationID)
 	if err := a.admitServer(w, r, organizationID); err != nil {
 		return err
 	}
@@ -66,6 +67,8 @@ func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	_, encoding := a.telemetry.step(r.Context(), "encode")
+	defer encoding.End()
 	answer(w, r, consumerDocument(found))
 	return nil
 }

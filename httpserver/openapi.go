@@ -27,7 +27,7 @@ const describedServer = `"url": "/api/v1/consumers"`
 func (a *API) OpenAPI(prefix string) http.Handler {
 	body := describe(prefix)
 	etag := entityTag(body)
-	return a.outermost(a.endpoint(func(w http.ResponseWriter, r *http.Request) error {
+	return a.outermost("/openapi.json", a.endpoint(func(w http.ResponseWriter, r *http.Request) error {
 		header := w.Header()
 		header.Set("Access-Control-Allow-Origin", "*")
 		header.Set("Cache-Control", "public, max-age=300")

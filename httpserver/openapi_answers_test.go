@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/httpserver"
 )
@@ -49,12 +47,8 @@ func TestEverythingDescribedIsAnswered(t *testing.T) {
 		}
 	}
 	slices.Sort(missing)
-	want := []string{
-		"/me 200 X-Poll-Interval",
-		"/me 304 X-Poll-Interval",
-	}
-	if diff := cmp.Diff(want, missing); diff != "" {
-		t.Errorf("described and not answered (-want +got):\n%s", diff)
+	if len(missing) > 0 {
+		t.Errorf("described and not answered: %q", missing)
 	}
 }
 
@@ -167,7 +161,7 @@ func (p provocation) refusals(path string) {
 
 // limited asks under a limit that the last request goes beyond.
 func (p provocation) limited(path string) {
-	w := newWorld(p.t, withStreams, func(o *httpserver.Options) {
+	w := newWorld(p.t, withStreams, withPollIntervals(httpserver.PollIntervals{}), func(o *httpserver.Options) {
 		o.RateLimit = httpserver.RateLimit{PerKey: 5, Window: time.Minute}
 	})
 	w.now = func() time.Time { return now.Add(30 * time.Second) } // half of the window is left

@@ -80,7 +80,11 @@ func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err erro
 	if err != nil {
 		return nil, err
 	}
-	s.http = newHTTPServer(routes(api.Handler(apiPrefix), s.exactPaths(api)), logger)
+	page, err := newPage(newDemoDesk(c, s.database, s.tokens, logger), api.Handler(apiPrefix))
+	if err != nil {
+		return nil, err
+	}
+	s.http = newHTTPServer(routes(page, s.exactPaths(api)), logger)
 	s.http.RegisterOnShutdown(api.EndStreams)
 	if err := s.load(ctx, c, organizations); err != nil {
 		return nil, err
@@ -106,7 +110,14 @@ func (s *server) load(ctx context.Context, c config, organizations []fixtureOrga
 			return err
 		}
 	}
-	_, err := s.database.Write(ctx, batch(organizations, time.Now()))
+	now := time.Now()
+	b := batch(organizations, now)
+	if c.demo {
+		if err := supersede(ctx, s.database, &b, now); err != nil {
+			return fmt.Errorf("-database: %w", err)
+		}
+	}
+	_, err := s.database.Write(ctx, b)
 	what := "the demonstration data"
 	if c.fixture != "" {
 		what = "fixture " + c.fixture

@@ -191,6 +191,7 @@ func isFull(ctx context.Context, s store, data dataset) (bool, error) {
 }
 
 func (d *databases) writeAll(ctx context.Context, s store, database string, data dataset) error {
+	began := time.Now()
 	atATime := max(1, fillAtATime/(1+data.participations))
 	for first := 0; first < data.consumers; first += atATime {
 		var batch consumer.Batch
@@ -209,5 +210,7 @@ func (d *databases) writeAll(ctx context.Context, s store, database string, data
 		d.progress.tell("%s: writing %s consumers with %d participations, %d %%", database,
 			grouped(data.consumers), data.participations, 100*(first+len(batch.Consumers))/data.consumers)
 	}
+	d.progress.done("%s: wrote %s consumers with %d participations in %.1f s", database,
+		grouped(data.consumers), data.participations, time.Since(began).Seconds())
 	return nil
 }

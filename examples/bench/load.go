@@ -96,20 +96,20 @@ func (l load) run(ctx context.Context) (measurement, error) {
 	if err := firstError(tallies); err != nil {
 		return measurement{}, becauseOf(ctx, err)
 	}
-	return summarize(tallies, elapsed, server, own)
+	return summarize(tallies, span{elapsed, server, own}, time.Since(start))
 }
 
 // tally is what one connection counts.
 type tally struct {
-	times    histogram // of the requests that began in time
+	times    histogram // of the requests that began in time, or were under way all the time
 	finished int       // requests that ended in time
 	err      error
 }
 
-// drive is one connection's loop. A request that is under way at the end is waited for, and
+// drive is one connection's loop, of one request at least. A request that is under way at the end is waited for, and
 // its time counts: to leave it out would leave out the slowest.
 func (l load) drive(c *connection, t *tally, start, end time.Time) error {
-	for began := time.Now(); began.Before(end); {
+	for began := time.Now(); ; {
 		r, more := l.supply.next()
 		if !more {
 			return nil
@@ -122,15 +122,16 @@ func (l load) drive(c *connection, t *tally, start, end time.Time) error {
 			return err
 		}
 		now := time.Now()
-		if !began.Before(start) {
+		if !began.Before(start) || now.After(end) {
 			t.times.record(now.Sub(began))
 		}
 		if now.After(start) && !now.After(end) {
 			t.finished++
 		}
-		began = now
+		if began = now; !began.Before(end) {
+			return nil
+		}
 	}
-	return nil
 }
 
 func (l load) dialAll(ctx context.Context) ([]*connection, error) {
@@ -190,7 +191,13 @@ func firstError(tallies []tally) error {
 	return first
 }
 
-func summarize(tallies []tally, elapsed, server, own time.Duration) (measurement, error) {
+// span is what a measurement took.
+type span struct{ elapsed, serverCPU, ownCPU time.Duration }
+
+// summarize divides. Where no request ended in time, because the machine or the server
+// stood still, those that did later count, over the longer time until all had ended; how
+// much processor time that took is not known.
+func summarize(tallies []tally, took span, untilLast time.Duration) (measurement, error) {
 	var times histogram
 	finished := 0
 	for i := range tallies {
@@ -198,14 +205,17 @@ func summarize(tallies []tally, elapsed, server, own time.Duration) (measurement
 		finished += tallies[i].finished
 	}
 	if finished == 0 {
-		return measurement{}, errors.New("no request ended in time: -duration is too short")
+		finished, took = int(times.total), span{elapsed: untilLast}
+	}
+	if finished == 0 {
+		return measurement{}, errors.New("there were no requests left to measure")
 	}
 	return measurement{
-		requestsPerSecond: float64(finished) / elapsed.Seconds(),
+		requestsPerSecond: float64(finished) / took.elapsed.Seconds(),
 		p50:               times.quantile(0.50),
 		p99:               times.quantile(0.99),
-		serverCPU:         server / time.Duration(finished),
-		ownCPU:            own / time.Duration(finished),
+		serverCPU:         took.serverCPU / time.Duration(finished),
+		ownCPU:            took.ownCPU / time.Duration(finished),
 	}, nil
 }
 

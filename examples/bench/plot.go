@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	plotNames     = 420 // pixels for the names of the rows
+	plotNames     = 490 // pixels for the names of the rows
 	plotBars      = 420 // for a ratio of 1
 	plotRight     = 70
 	plotRowHeight = 22

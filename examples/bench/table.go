@@ -32,7 +32,7 @@ func (r report) markdown() string {
 	if r.quick {
 		b.WriteString("**This was a quick run: the figures mean little.**\n\n")
 	}
-	b.WriteString("| | requests/s | × LIMIT | least–greatest | aim | p50 | p99 | p99 × LIMIT's | aim | server's CPU |\n")
+	b.WriteString("| | requests/s | × LIMIT | least–greatest | aim | p50 | p99 | p99 × LIMIT's | its aim | server's CPU |\n")
 	b.WriteString("|---|---:|---:|---:|---|---:|---:|---:|---|---:|\n")
 	for _, one := range r.results {
 		fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f–%.2f | %s | %s | %s | %.1f | %s | %s |\n",

@@ -49,6 +49,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	switch {
 	case errors.Is(err, errHelp):
 		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "bench: interrupted")
+		return 1
 	case err != nil:
 		fmt.Fprintln(stderr, "bench:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return 1

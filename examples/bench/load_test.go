@@ -84,7 +84,7 @@ func TestWrongAnswersEndTheRun(t *testing.T) {
 			return func(http.ResponseWriter, *http.Request) {}
 		}, checkOwn, "the document is not that of the consumer who asked"},
 		"another status": {func(http.HandlerFunc) http.HandlerFunc {
-			return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "later", 503) }
+			return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
 		}, checkOwn, "status 503 instead of 200"},
 		"a document that was not modified": {nil, checkEmpty, "status 200 instead of 304"},
 		"a body of another length":         {nil, checkLength(7), "status 200 with 23 bytes instead of 200 with 7"},

@@ -52,6 +52,8 @@ type measurement struct {
 	// serverCPU and ownCPU are the processor time of the serving process and of the load
 	// generator for each request, 0 where the system does not tell.
 	serverCPU, ownCPU time.Duration
+	// written is how many records a second each of the writers wrote meanwhile.
+	written []float64
 }
 
 // patience is how much longer than planned a measurement may take before it is given up.

@@ -204,9 +204,8 @@ func (b *bench) turn(ctx context.Context, s side) (measurement, error) {
 	measured, err := s.run(ctx)
 	for _, w := range s.writers {
 		perSecond, stopErr := w.stopWriting(ctx)
-		if err = errors.Join(err, stopErr); err == nil && perSecond < 0.9*writeRate {
-			b.note("The %s wrote only %.0f records/s in one round, instead of %d.", w.name, perSecond, writeRate)
-		}
+		err = errors.Join(err, stopErr)
+		measured.written = append(measured.written, perSecond)
 	}
 	return measured, err
 }
@@ -368,7 +367,17 @@ func medianOf(all []measurement) measurement {
 		p99:               duration(func(m measurement) time.Duration { return m.p99 }),
 		serverCPU:         duration(func(m measurement) time.Duration { return m.serverCPU }),
 		ownCPU:            duration(func(m measurement) time.Duration { return m.ownCPU }),
+		written:           medianRates(collect(all, func(m measurement) []float64 { return m.written })),
 	}
+}
+
+// medianRates has a rate for each writer.
+func medianRates(rounds [][]float64) []float64 {
+	var rates []float64
+	for writer := range rounds[0] {
+		rates = append(rates, median(collect(rounds, func(rates []float64) float64 { return rates[writer] })))
+	}
+	return rates
 }
 
 func collect[T, F any](all []T, figure func(T) F) []F {

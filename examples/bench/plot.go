@@ -11,6 +11,7 @@ const (
 	plotNames     = 490 // pixels for the names of the rows
 	plotBars      = 420 // for a ratio of 1
 	plotRight     = 70
+	plotLabel     = 32 // at most, of a ratio
 	plotRowHeight = 22
 	plotBarHeight = 13
 	plotTop       = 64
@@ -41,7 +42,7 @@ func (r report) plot() string {
 		width, height, width, height)
 	fmt.Fprintf(&b, "<title id=\"title\">%s</title>\n%s", plotTitle, plotStyle)
 	fmt.Fprintf(&b, "<text class=\"title\" x=\"8\" y=\"20\">%s</text>\n", plotTitle)
-	fmt.Fprintf(&b, "<text class=\"faint\" x=\"8\" y=\"38\">%s</text>\n", html.EscapeString(r.machine))
+	fmt.Fprintf(&b, "<text class=\"faint\" x=\"8\" y=\"38\">%s</text>\n", html.EscapeString(r.machine+". Where two sizes of a database are named, a share of what it is on the smaller one."))
 	for tenth := 0; tenth <= int(math.Round(10*scale)); tenth += 2 {
 		at := x(float64(tenth) / 10)
 		fmt.Fprintf(&b, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", at, at, plotTop-6, bottom)
@@ -54,7 +55,7 @@ func (r report) plot() string {
 	return b.String()
 }
 
-const plotTitle = "Requests per second as a share of a bare net/http server’s; the dark line is the aim"
+const plotTitle = "Requests per second as a share of a bare net/http server’s; the line across is the aim"
 
 func writeBar(b *strings.Builder, one result, y int, x func(float64) float64) {
 	class := "bar"
@@ -64,9 +65,13 @@ func writeBar(b *strings.Builder, one result, y int, x func(float64) float64) {
 	baseline := y + plotBarHeight - 2
 	fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>\n", plotNames-8, baseline, html.EscapeString(one.name()))
 	fmt.Fprintf(b, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", class, plotNames, y, x(one.ratio)-plotNames, plotBarHeight)
+	label := x(one.ratio) + 6
 	if one.atLeast > 0 {
 		at := x(one.atLeast)
+		if at > label-6 && at < label+plotLabel {
+			label = at + 6 // behind the line that would cross it
+		}
 		fmt.Fprintf(b, "<line class=\"aim\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", at, at, y-3, y+plotBarHeight+3)
 	}
-	fmt.Fprintf(b, "<text x=\"%.1f\" y=\"%d\">%.2f</text>\n", x(max(one.ratio, one.atLeast))+6, baseline, one.ratio)
+	fmt.Fprintf(b, "<text x=\"%.1f\" y=\"%d\">%.2f</text>\n", label, baseline, one.ratio)
 }

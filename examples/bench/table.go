@@ -80,13 +80,26 @@ func (r report) explanations() []string {
 		"The load is a closed loop: each connection sends its next request when it has its answer. The percentiles are of all requests that were made, p99 being the time that one in a hundred took longer than. While a server is slow, fewer are sent that would have met it (coordinated omission), so they are not what clients see who come at moments of their own.",
 		"The load generator takes its time from the same cores" + r.own() + ". The server's CPU is that of its process for each request, without a database server's.",
 	}
-	if r.has(func(one result) bool { return one.writing != nobody }) {
-		lines = append(lines, fmt.Sprintf("Each writer writes %d records a second about the consumers who poll, while the server is measured and not while LIMIT is. “The server writes” is a service of this benchmark's that mounts the library, because the example server does not write by itself.", writeRate))
+	if written := r.written(); written != "" {
+		lines = append(lines, fmt.Sprintf("Each writer is to write %d records a second about the consumers who poll, while the server is measured and not while LIMIT is. In fact it was %s. “The server” that writes is a service of this benchmark's that mounts the library, because the example server does not write by itself.", writeRate, written))
 	}
 	return append(lines, r.notes...)
 }
 
-func (r report) has(is func(result) bool) bool { return slices.ContainsFunc(r.results, is) }
+// written tells how much the writers wrote.
+func (r report) written() string {
+	var parts []string
+	for _, one := range r.results {
+		var rates []string
+		for _, rate := range one.ours.written {
+			rates = append(rates, fmt.Sprintf("%.0f", rate))
+		}
+		if len(rates) > 0 {
+			parts = append(parts, fmt.Sprintf("%s (%s)", strings.Join(rates, " and "), one.name()))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
 
 // againstLimit are the results with LIMIT on the other side.
 func (r report) againstLimit() []result {
@@ -99,11 +112,12 @@ func (r report) againstLimit() []result {
 	return all
 }
 
-// limits tells what LIMIT itself reached at each number of connections, with a body.
+// limits tells what LIMIT itself reached at each number of connections, with the documents
+// of most rows.
 func (r report) limits() string {
 	byConnections := make(map[int][]float64)
 	for _, one := range r.againstLimit() {
-		if one.kind != notModified {
+		if one.kind != notModified && one.about == "" {
 			byConnections[one.connections] = append(byConnections[one.connections], one.other.requestsPerSecond)
 		}
 	}

@@ -78,16 +78,18 @@ func writeAsTold(ctx context.Context, w consumer.Writer, consumers []int, stdin 
 	}
 }
 
-// pacedWriter writes one record at a time.
+// pacedWriter writes about some consumers in turn.
 type pacedWriter struct {
 	writer    consumer.Writer
 	consumers []int
-	written   int // since it was made
+	turn      int
 }
 
-// writeUntil writes writeRate records a second, or as many as the database takes, until a
-// command comes. Each is a newer state of a consumer's place in the queue, in as many digits.
+// writeUntil writes writeRate records a second until a command comes. Each is a newer state
+// of a consumer's place in the queue, in as many digits. Usually each is a write of its own;
+// what became due while the database was busy is one write.
 func (p *pacedWriter) writeUntil(ctx context.Context, commands <-chan string) (written int, err error) {
+	began := time.Now()
 	ticker := time.NewTicker(time.Second / writeRate)
 	defer ticker.Stop()
 	for {
@@ -98,14 +100,25 @@ func (p *pacedWriter) writeUntil(ctx context.Context, commands <-chan string) (w
 			return written, nil
 		case <-ticker.C:
 		}
-		record := participation(p.consumers[p.written%len(p.consumers)], 0)
-		record.UpdatedAt, record.Position = time.Now(), new(int64(p.written%10))
-		if _, err := p.writer.Write(ctx, consumer.Batch{Participations: []consumer.Participation{record}}); err != nil && ctx.Err() == nil {
+		due := int(time.Since(began) * writeRate / time.Second)
+		batch := p.next(due - written)
+		if _, err := p.writer.Write(ctx, batch); err != nil && ctx.Err() == nil {
 			return written, err
 		}
-		p.written++
-		written++
+		written += len(batch.Participations)
 	}
+}
+
+// next are the next records to be written.
+func (p *pacedWriter) next(n int) consumer.Batch {
+	var batch consumer.Batch
+	for range n {
+		record := participation(p.consumers[p.turn%len(p.consumers)], 0)
+		record.UpdatedAt, record.Position = time.Now(), new(int64(p.turn%10))
+		batch.Participations = append(batch.Participations, record)
+		p.turn++
+	}
+	return batch
 }
 
 // startWriting tells a process to write.

@@ -13,11 +13,18 @@ import (
 )
 
 // recorder keeps what is written.
-type recorder struct{ records []consumer.Participation }
+type recorder struct {
+	records []consumer.Participation
+	writes  int
+	busy    time.Duration // how long the first write takes
+}
 
 func (r *recorder) Write(_ context.Context, batch consumer.Batch) (consumer.WriteResult, error) {
 	if _, err := batch.Prepare(); err != nil {
 		return consumer.WriteResult{}, err
+	}
+	if r.writes++; r.writes == 1 {
+		time.Sleep(r.busy)
 	}
 	r.records = append(r.records, batch.Participations...)
 	return consumer.WriteResult{}, nil
@@ -56,6 +63,23 @@ func TestWriteAsTold(t *testing.T) {
 			if position := *record.Position; position < 0 || position > 9 {
 				t.Errorf("record %d has the position %d, which makes the document longer", i, position)
 			}
+		}
+	})
+}
+
+// What became due while the database was busy is made up for.
+func TestBusyDatabase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		writer := &recorder{busy: 500 * time.Millisecond}
+		commands := make(chan string)
+		go func() {
+			time.Sleep(time.Second + time.Millisecond)
+			commands <- commandStop
+		}()
+		p := pacedWriter{writer: writer, consumers: []int{1}}
+		written, err := p.writeUntil(t.Context(), commands)
+		if err != nil || written != 100 || len(writer.records) != 100 || writer.writes != 51 {
+			t.Errorf("%d records are said to be written and %d were, in %d writes; error %v", written, len(writer.records), writer.writes, err)
 		}
 	})
 }

@@ -78,10 +78,11 @@ func TestPlot(t *testing.T) {
 		`width="210.0"`:                        1, // half of what LIMIT has
 		`x1="763.0" x2="763.0"`:                1, // the aim 0.65
 		`prefers-color-scheme:dark`:            1,
-		`2 cores &lt;of something&gt;`:         1,
+		`2 cores &lt;of something&gt;. Where`:  1,
 		`>SQLite, hot, 256 connections</text>`: 1,
 		`text-anchor="middle">1.0</text>`:      1,
-		`<text x="932.8" y="119">1.04</text>`:  1,
+		`<text x="932.8" y="119">1.04</text>`:  1, // beside its bar
+		`<text x="605.2" y="97">0.26</text>`:   1, // beside its aim
 	} {
 		if got := strings.Count(plot, part); got != want {
 			t.Errorf("%s stands there %d times, want %d:\n%s", part, got, want, plot)

@@ -12,15 +12,18 @@ import (
 
 // consumerDocument is the seed's Consumer.
 func consumerDocument(c consumer.Consumer) []byte {
-	return append(appendProfile([]byte{'{'}, c), '}')
+	return append(appendProfile(make([]byte, 0, profileSize), c), '}')
 }
 
-// appendProfile appends the five fields that both endpoints show, null where one is
-// unset. It never fails: a byte that is not UTF-8 becomes U+FFFD, and a time that RFC
+// profileSize has room for most profiles.
+const profileSize = 256
+
+// appendProfile opens an object with the five fields that both endpoints show, null
+// where one is unset. It never fails: a byte that is not UTF-8 becomes U+FFFD, and a time that RFC
 // 3339 cannot say is null, as in the rest of the document. No valid profile has either.
 func appendProfile(dst []byte, c consumer.Consumer) []byte {
 	c = c.Normalized() // also what a store of somebody else's returns
-	dst = appendText(append(dst, `"id":`...), &c.ID)
+	dst = appendText(append(dst, `{"id":`...), &c.ID)
 	dst = appendText(append(dst, `,"email":`...), c.Email)
 	dst = appendText(append(dst, `,"phone":`...), c.Phone)
 	dst = appendText(append(dst, `,"fullName":`...), c.FullName)

@@ -10,7 +10,7 @@ import (
 
 // meDocument is the seed's ConsumerMe.
 func meDocument(c consumer.Consumer, active journey.View) []byte {
-	dst := appendProfile([]byte{'{'}, c)
+	dst := appendProfile(make([]byte, 0, profileSize), c)
 	dst = active.AppendJSON(append(dst, `,"active":`...))
 	return append(dst, '}')
 }

@@ -16,14 +16,17 @@ func (a *API) withTimeout(r *http.Request) (*http.Request, context.CancelFunc) {
 	return r.WithContext(ctx), cancel
 }
 
-// answer writes a document with its strong entity tag, or 304 when the client holds
-// it already (RFC 9110, section 13.1.2). It is the person's own: no cache may keep it
-// for others, and even the person's own browser asks each time (RFC 9111, section
-// 5.2.2).
+// answer writes a document. It is the person's own: no cache may keep it for others,
+// and even the person's own browser asks each time (RFC 9111, section 5.2.2).
 func answer(w http.ResponseWriter, r *http.Request, body []byte) {
-	etag := entityTag(body)
+	w.Header().Set("Cache-Control", "private, no-cache")
+	answerBody(w, r, body, entityTag(body))
+}
+
+// answerBody writes JSON with its strong entity tag, or 304 when the client holds it
+// already (RFC 9110, section 13.1.2).
+func answerBody(w http.ResponseWriter, r *http.Request, body []byte, etag string) {
 	header := w.Header()
-	header.Set("Cache-Control", "private, no-cache")
 	header.Set("ETag", etag)
 	header.Set("X-Content-Type-Options", "nosniff")
 	if noneMatch := r.Header.Values("If-None-Match"); matches(noneMatch, etag) {

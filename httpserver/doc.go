@@ -4,7 +4,8 @@
 //
 // [New] validates its options once. The handlers of an [API] are then mounted on
 // any mux under any prefix, both together ([API.Handler]) or each alone ([API.Me],
-// [API.Consumer]). The mux, TLS, timeouts and access logs stay the caller's.
+// [API.Consumer]), and their OpenAPI description beside them ([API.OpenAPI]). The mux,
+// TLS, timeouts and access logs stay the caller's.
 //
 // A request walks in one direction: the authenticator says who is calling, the
 // store gives one snapshot, package journey derives the document at one moment,

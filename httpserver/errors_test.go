@@ -234,6 +234,8 @@ func TestOptionsAreValidated(t *testing.T) {
 		"a negative rate":       {httpserver.Options{Store: store, Auth: who, RateLimit: httpserver.RateLimit{PerKey: -1}}, "RateLimit"},
 		"half a second's rate":  {httpserver.Options{Store: store, Auth: who, RateLimit: httpserver.RateLimit{Window: time.Second / 2}}, "RateLimit"},
 		"an origin with a path": {httpserver.Options{Store: store, Auth: who, CORSOrigins: []string{"https://a.example/x"}}, "CORSOrigins"},
+		"a negative interval":   {httpserver.Options{Store: store, Auth: who, PollIntervals: &httpserver.PollIntervals{Idle: -time.Second}}, "PollIntervals: Idle"},
+		"half a second":         {httpserver.Options{Store: store, Auth: who, PollIntervals: &httpserver.PollIntervals{Draw: time.Second / 2}}, "PollIntervals: Draw"},
 		"the null origin":       {httpserver.Options{Store: store, Auth: who, CORSOrigins: []string{"null"}}, "CORSOrigins"},
 	} {
 		t.Run(name, func(t *testing.T) {

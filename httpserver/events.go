@@ -59,6 +59,7 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer s.close()
+	defer a.telemetry.streamOpened(r.Context())()
 	// What can be answered with a status is answered before the stream begins.
 	state, err := s.read()
 	if err != nil {
@@ -104,6 +105,7 @@ func (a *API) openStream(w http.ResponseWriter, r *http.Request) (*stream, error
 	if err != nil {
 		return nil, unauthenticated{errAuthenticationRequired, err}
 	}
+	noteOrganization(w, identity.OrganizationID)
 	if err := a.admitConsumer(w, r, identity, now); err != nil {
 		return nil, err
 	}

@@ -173,6 +173,9 @@ func (s *streaming) streamThrough(wrap func(http.ResponseWriter) http.ResponseWr
 	go func() {
 		defer close(c.ended)
 		s.ServeHTTP(wrap(c.lockedRecorder), r)
+		if err := checkDescribed(http.MethodGet, prefix+"/me/events", c.Result()); err != nil {
+			s.t.Error(err)
+		}
 	}()
 	synctest.Wait()
 	return c

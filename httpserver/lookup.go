@@ -12,18 +12,18 @@ import (
 
 // consumerDocument is the seed's Consumer.
 func consumerDocument(c consumer.Consumer) []byte {
-	return append(appendProfile(make([]byte, 0, profileSize), c), '}')
+	return append(appendProfile(append(make([]byte, 0, profileSize), '{'), c), '}')
 }
 
-// profileSize has room for most profiles.
+// profileSize is room for most profiles.
 const profileSize = 256
 
-// appendProfile opens an object with the five fields that both endpoints show, null
-// where one is unset. It never fails: a byte that is not UTF-8 becomes U+FFFD, and a time that RFC
+// appendProfile appends the five fields that both endpoints show, null where one is
+// unset. It never fails: a byte that is not UTF-8 becomes U+FFFD, and a time that RFC
 // 3339 cannot say is null, as in the rest of the document. No valid profile has either.
 func appendProfile(dst []byte, c consumer.Consumer) []byte {
 	c = c.Normalized() // also what a store of somebody else's returns
-	dst = appendText(append(dst, `{"id":`...), &c.ID)
+	dst = appendText(append(dst, `"id":`...), &c.ID)
 	dst = appendText(append(dst, `,"email":`...), c.Email)
 	dst = appendText(append(dst, `,"phone":`...), c.Phone)
 	dst = appendText(append(dst, `,"fullName":`...), c.FullName)
@@ -58,6 +58,7 @@ func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unauthenticated{errSecretKeyRequired, err}
 	}
+	noteOrganization(w, organizationID)
 	if err := a.admitServer(w, r, organizationID); err != nil {
 		return err
 	}
@@ -69,6 +70,8 @@ func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	_, encoding := a.telemetry.step(r.Context(), "encode")
+	defer encoding.End()
 	answer(w, r, consumerDocument(found))
 	return nil
 }

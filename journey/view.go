@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -42,6 +43,22 @@ func (v View) NextChange() (at time.Time, ok bool) {
 		}
 	}
 	return at, ok
+}
+
+// Stages yields, for each journey, its stage with the type of every participation and
+// admission that the stage rests on.
+func (v View) Stages() iter.Seq2[SequenceStage, consumer.DistributionType] {
+	return func(yield func(SequenceStage, consumer.DistributionType) bool) {
+		var leader *claim
+		for _, c := range v.sequences { // the leader of each sequence first
+			if leader == nil || c.sequence() != leader.sequence() {
+				leader = c
+			}
+			if c.stage == leader.stage && !yield(c.stage.ofSequence(), c.kind()) {
+				return
+			}
+		}
+	}
 }
 
 // Journeys returns one journey per sequence, the one to resume first in front: those

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 	"github.com/jmoiron/sqlx"
 
 	"github.com/rejoinhq/rejoin/consumer"
@@ -60,10 +62,10 @@ func (s *Store) profile(ctx context.Context, organizationID, consumerID string) 
 	if err != nil {
 		return consumer.Consumer{}, err
 	}
-	if len(found.Profile) == 0 {
+	if found.text(0) == "" {
 		return consumer.Consumer{}, consumer.ErrNotFound
 	}
-	return found.Consumer(organizationID)
+	return row.Found{Profile: found.text(0)}.Consumer(organizationID)
 }
 
 // Consumers implements [consumer.ProfilesReader].
@@ -77,7 +79,7 @@ func (s *Store) profiles(ctx context.Context, organizationID string, consumerIDs
 	if err != nil {
 		return nil, err
 	}
-	return found.Consumers(organizationID)
+	return row.Found{Profiles: found.text(0)}.Consumers(organizationID)
 }
 
 // Snapshot implements [consumer.SnapshotReader].
@@ -91,10 +93,10 @@ func (s *Store) snapshot(ctx context.Context, organizationID, consumerID string)
 	if err != nil {
 		return consumer.Snapshot{}, err
 	}
-	if len(found.Profile) == 0 {
+	if found.text(0) == "" {
 		return consumer.Snapshot{}, consumer.ErrNotFound
 	}
-	return found.Snapshot(organizationID, consumerID)
+	return found.ofConsumer().Snapshot(organizationID, consumerID)
 }
 
 // Export implements [consumer.Exporter].
@@ -108,7 +110,7 @@ func (s *Store) export(ctx context.Context, organizationID, consumerID string) (
 	if err != nil {
 		return consumer.Export{}, err
 	}
-	return found.Export(organizationID, consumerID)
+	return found.ofConsumer().Export(organizationID, consumerID)
 }
 
 // OrganizationByKey implements [consumer.APIKeyReader].
@@ -122,17 +124,29 @@ func (s *Store) organizationByKey(ctx context.Context, digest [32]byte, now time
 	if err != nil {
 		return "", err
 	}
-	if found.OrganizationID == "" {
+	if found.text(0) == "" {
 		return "", consumer.ErrNotFound
 	}
-	return found.OrganizationID, nil
+	return found.text(0), nil
 }
 
-// foundRow has the columns of all statements that read; each fills its own.
+// foundRow is the row of a statement that reads: the schema's version, then texts,
+// which are empty where the row has NULL or no more columns.
 type foundRow struct {
-	SchemaVersion  int64  `db:"schema_version"`
-	OrganizationID string `db:"organization_id"`
-	row.Found
+	schemaVersion int64
+	texts         [3]zeronull.Text
+}
+
+func (f *foundRow) scan(rows pgx.Rows) error {
+	columns := [...]any{&f.schemaVersion, &f.texts[0], &f.texts[1], &f.texts[2]}
+	return rows.Scan(columns[:len(rows.FieldDescriptions())]...)
+}
+
+func (f *foundRow) text(i int) string { return string(f.texts[i]) }
+
+// ofConsumer returns what the statements find that read all of a consumer.
+func (f *foundRow) ofConsumer() row.Found {
+	return row.Found{Profile: f.text(0), Participations: f.text(1), Admissions: f.text(2)}
 }
 
 // findOne returns what a statement finds of one consumer.
@@ -154,11 +168,25 @@ func possible(id string) string {
 // one that the statement was written for.
 func find(ctx context.Context, db *sqlx.DB, statement string, parameters ...any) (foundRow, error) {
 	var found foundRow
-	if err := db.GetContext(ctx, &found, statement, parameters...); err != nil {
+	err := onConnection(ctx, db, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, statement, parameters...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		if rows.Next() {
+			if err := found.scan(rows); err != nil {
+				return err
+			}
+		}
+		rows.Close()
+		return rows.Err()
+	})
+	if err != nil {
 		return foundRow{}, explainSchema(ctx, db, err)
 	}
 	if err := ended(ctx); err != nil { // the answer may win the race against its cancellation
 		return foundRow{}, err
 	}
-	return found, checkSchema(found.SchemaVersion)
+	return found, checkSchema(found.schemaVersion)
 }

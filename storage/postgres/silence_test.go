@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jmoiron/sqlx"
 
 	"github.com/rejoinhq/rejoin/storage/postgres"
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
@@ -20,6 +21,25 @@ import (
 type cable struct {
 	moving sync.RWMutex // held for writing while nothing moves
 	url    string
+
+	plugged sync.Mutex
+	clients []net.Conn
+}
+
+// cut resets all connections.
+func (c *cable) cut(t *testing.T) {
+	t.Helper()
+	c.plugged.Lock()
+	defer c.plugged.Unlock()
+	for _, client := range c.clients {
+		if err := client.(*net.TCPConn).SetLinger(0); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.clients = nil
 }
 
 // newCable returns a cable to the server of a database.
@@ -32,6 +52,9 @@ func newCable(t *testing.T, database string) *cable {
 	network, address := pgconn.NetworkAddress(config.Host, config.Port)
 	c := &cable{}
 	near := listen(t, func(client net.Conn) {
+		c.plugged.Lock()
+		c.clients = append(c.clients, client)
+		c.plugged.Unlock()
 		server, err := net.Dial(network, address)
 		if err != nil {
 			_ = client.Close()
@@ -109,4 +132,40 @@ func TestSilenceDoesNotHoldACallBack(t *testing.T) {
 		t.Errorf("Write: %v", err)
 	}
 	wantIdle(t, store)
+}
+
+// TestBrokenIdleConnectionsAreReplaced breaks all connections that the store keeps:
+// a read finds out before it has sent anything, and needs a new one.
+func TestBrokenIdleConnectionsAreReplaced(t *testing.T) {
+	const connections = 6
+	database := postgrestest.URL(t)
+	cable := newCable(t, database)
+	if _, err := newStore(t, database).Write(t.Context(), aConsumer("cons_1")); err != nil {
+		t.Fatal(err)
+	}
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: cable.url, MaxConnections: connections})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	for range 2 { // the driver asks the server for a sign of life unless it was used a moment ago
+		var held []*sqlx.Conn
+		for range connections {
+			conn, err := store.Primary().Connx(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, conn)
+		}
+		for _, conn := range held {
+			if err := conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := store.Primary().Stats().Idle; n != connections {
+		t.Fatalf("%d idle connections, want %d", n, connections)
+	}
+	cable.cut(t)
+	wantConsumer(t, store, "cons_1")
 }

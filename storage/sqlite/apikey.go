@@ -52,22 +52,21 @@ func (s *Store) APIKeys(ctx context.Context, organizationID string) ([]consumer.
 }
 
 func (s *Store) apiKeys(ctx context.Context, organizationID string) ([]consumer.APIKey, error) {
-	statements, err := s.reading.get(ctx, s.prepareReading)
-	if err != nil {
-		return nil, err
-	}
 	var found []struct {
 		SchemaVersion int64 `db:"schema_version"`
 		row.APIKey
 	}
-	if err := statements.apiKeys.SelectContext(ctx, &found, organizationID); err != nil {
-		return nil, err
+	if err := retryBusy(ctx, func() error {
+		return s.readers.SelectContext(ctx, &found, apiKeysStatement, organizationID)
+	}); err != nil {
+		return nil, s.explainSchema(ctx, err)
 	}
 	if len(found) == 0 {
 		return nil, s.requireSchema(ctx)
 	}
 	keys := make([]consumer.APIKey, len(found))
 	for i, k := range found {
+		var err error
 		if keys[i], err = k.Decode(organizationID); err != nil {
 			return nil, err
 		}

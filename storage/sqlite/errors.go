@@ -54,7 +54,13 @@ func sentinelOf(err error) error {
 	return consumer.ErrUnavailable
 }
 
-func isBusy(err error) bool {
+func isBusy(err error) bool { return hasCode(err, codes.SQLITE_BUSY) }
+
+// isSchemaMismatch reports whether a statement met another schema than the one that
+// it was written for.
+func isSchemaMismatch(err error) bool { return hasCode(err, codes.SQLITE_ERROR) }
+
+func hasCode(err error, primary int) bool {
 	var result *driver.Error
-	return errors.As(err, &result) && result.Code()&0xff == codes.SQLITE_BUSY
+	return errors.As(err, &result) && result.Code()&0xff == primary
 }

@@ -3,12 +3,11 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
 	"strings"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/row"
@@ -59,32 +58,6 @@ WHERE digest = +?1
 	AND (expires_at IS NULL OR expires_at > +?2)
 	AND (revoked_at IS NULL OR revoked_at > +?2)`
 
-// readStatements are prepared once and held.
-type readStatements struct {
-	profile, profiles, snapshot, export, apiKey, apiKeys *sqlx.Stmt
-}
-
-func (s *Store) prepareReading(ctx context.Context) (*readStatements, error) {
-	if err := s.requireSchema(ctx); err != nil {
-		return nil, err
-	}
-	var r readStatements
-	var err error
-	for statement, text := range map[**sqlx.Stmt]string{
-		&r.profile:  profileStatement,
-		&r.profiles: profilesStatement,
-		&r.snapshot: snapshotStatement,
-		&r.export:   exportStatement,
-		&r.apiKey:   apiKeyStatement,
-		&r.apiKeys:  apiKeysStatement,
-	} {
-		if *statement, err = s.readers.PreparexContext(ctx, text); err != nil {
-			return nil, err
-		}
-	}
-	return &r, nil
-}
-
 // Consumer implements [consumer.ProfileReader].
 func (s *Store) Consumer(ctx context.Context, organizationID, consumerID string) (consumer.Consumer, error) {
 	profile, err := s.profile(ctx, organizationID, consumerID)
@@ -92,15 +65,11 @@ func (s *Store) Consumer(ctx context.Context, organizationID, consumerID string)
 }
 
 func (s *Store) profile(ctx context.Context, organizationID, consumerID string) (consumer.Consumer, error) {
-	statements, err := s.reading.get(ctx, s.prepareReading)
+	found, err := s.find(ctx, profileStatement, organizationID, consumerID)
 	if err != nil {
 		return consumer.Consumer{}, err
 	}
-	found, err := s.find(ctx, statements.profile, organizationID, consumerID)
-	if err != nil {
-		return consumer.Consumer{}, err
-	}
-	return found.Consumer(organizationID)
+	return row.Found{Profile: found.texts[0]}.Consumer(organizationID)
 }
 
 // Consumers implements [consumer.ProfilesReader].
@@ -110,15 +79,11 @@ func (s *Store) Consumers(ctx context.Context, organizationID string, consumerID
 }
 
 func (s *Store) profiles(ctx context.Context, organizationID string, consumerIDs []string) (map[string]consumer.Consumer, error) {
-	statements, err := s.reading.get(ctx, s.prepareReading)
+	found, err := s.find(ctx, profilesStatement, organizationID, jsonArray(row.PossibleIDs(consumerIDs)))
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.find(ctx, statements.profiles, organizationID, jsonArray(row.PossibleIDs(consumerIDs)))
-	if err != nil {
-		return nil, err
-	}
-	return found.Consumers(organizationID)
+	return row.Found{Profiles: found.texts[0]}.Consumers(organizationID)
 }
 
 // Snapshot implements [consumer.SnapshotReader].
@@ -128,15 +93,11 @@ func (s *Store) Snapshot(ctx context.Context, organizationID, consumerID string)
 }
 
 func (s *Store) snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
-	statements, err := s.reading.get(ctx, s.prepareReading)
+	found, err := s.find(ctx, snapshotStatement, organizationID, consumerID, int64(consumer.TerminalRank))
 	if err != nil {
 		return consumer.Snapshot{}, err
 	}
-	found, err := s.find(ctx, statements.snapshot, organizationID, consumerID, consumer.TerminalRank)
-	if err != nil {
-		return consumer.Snapshot{}, err
-	}
-	return found.Snapshot(organizationID, consumerID)
+	return found.ofConsumer().Snapshot(organizationID, consumerID)
 }
 
 // Export implements [consumer.Exporter].
@@ -146,15 +107,11 @@ func (s *Store) Export(ctx context.Context, organizationID, consumerID string) (
 }
 
 func (s *Store) export(ctx context.Context, organizationID, consumerID string) (consumer.Export, error) {
-	statements, err := s.reading.get(ctx, s.prepareReading)
+	found, err := s.find(ctx, exportStatement, organizationID, consumerID)
 	if err != nil {
 		return consumer.Export{}, err
 	}
-	found, err := s.find(ctx, statements.export, organizationID, consumerID)
-	if err != nil {
-		return consumer.Export{}, err
-	}
-	return found.Export(organizationID, consumerID)
+	return found.ofConsumer().Export(organizationID, consumerID)
 }
 
 // OrganizationByKey implements [consumer.APIKeyReader].
@@ -164,33 +121,58 @@ func (s *Store) OrganizationByKey(ctx context.Context, digest [32]byte, now time
 }
 
 func (s *Store) organizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
-	statements, err := s.reading.get(ctx, s.prepareReading)
-	if err != nil {
-		return "", err
-	}
-	found, err := s.find(ctx, statements.apiKey, digest[:], now.UnixMicro())
-	return found.OrganizationID, err
+	found, err := s.find(ctx, apiKeyStatement, digest[:], now.UnixMicro())
+	return found.texts[0], err
 }
 
-// foundRow has the columns of all statements that read; each fills its own.
+// foundRow is the row of a statement that reads: the schema's version, then texts,
+// which are empty where the row has NULL or no more columns.
 type foundRow struct {
-	SchemaVersion  int64  `db:"schema_version"`
-	OrganizationID string `db:"organization_id"`
-	row.Found
+	schemaVersion int64
+	texts         [3]string
+}
+
+func newFoundRow(columns []driver.Value) (found foundRow) {
+	found.schemaVersion, _ = columns[0].(int64)
+	for i, column := range columns[1:] {
+		found.texts[i], _ = column.(string)
+	}
+	return found
+}
+
+// ofConsumer returns what the statements find that read all of a consumer.
+func (f foundRow) ofConsumer() row.Found {
+	return row.Found{Profile: f.texts[0], Participations: f.texts[1], Admissions: f.texts[2]}
 }
 
 // find returns the one row of a statement, provided that the schema is still the
 // one that the statement was written for.
-func (s *Store) find(ctx context.Context, statement *sqlx.Stmt, parameters ...any) (foundRow, error) {
+func (s *Store) find(ctx context.Context, text string, parameters ...any) (foundRow, error) {
 	var found foundRow
-	err := statement.GetContext(ctx, &found, parameters...)
-	if errors.Is(err, sql.ErrNoRows) {
+	err := s.read(ctx, func(c *connection) (err error) {
+		found, err = c.find(text, parameters)
+		return err
+	})
+	if errors.Is(err, io.EOF) {
 		return foundRow{}, cmp.Or(s.requireSchema(ctx), consumer.ErrNotFound)
 	}
 	if err != nil {
-		return foundRow{}, err
+		return foundRow{}, s.explainSchema(ctx, err)
 	}
-	return found, checkSchema(found.SchemaVersion)
+	return found, checkSchema(found.schemaVersion)
+}
+
+// read does something with a connection that reads, once one is free, and again
+// while SQLite asks it to wait.
+func (s *Store) read(ctx context.Context, do func(*connection) error) error {
+	return retryBusy(ctx, func() error {
+		conn, err := s.readers.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		return conn.Raw(func(c any) error { return do(c.(*connection)) })
+	})
 }
 
 // jsonArray writes texts that need no escaping as a parameter for json_each.

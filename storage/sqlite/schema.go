@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jmoiron/sqlx"
@@ -21,15 +22,16 @@ func (s *Store) SchemaVersion(ctx context.Context) (current, required int64, err
 	return current, requiredSchema, translate(ctx, "read schema version", err)
 }
 
-func currentSchema(ctx context.Context, db *sqlx.DB) (int64, error) {
-	var migrated bool
-	err := db.GetContext(ctx, &migrated,
-		`SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'goose_db_version')`)
-	if err != nil || !migrated {
-		return 0, err
-	}
-	var version int64
-	err = db.GetContext(ctx, &version, `SELECT coalesce(`+schemaVersion+`, 0)`)
+func currentSchema(ctx context.Context, db *sqlx.DB) (version int64, err error) {
+	err = retryBusy(ctx, func() error {
+		var migrated bool
+		err := db.GetContext(ctx, &migrated,
+			`SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'goose_db_version')`)
+		if err != nil || !migrated {
+			return err
+		}
+		return db.GetContext(ctx, &version, `SELECT coalesce(`+schemaVersion+`, 0)`)
+	})
 	return version, err
 }
 
@@ -43,6 +45,15 @@ func (s *Store) requireSchema(ctx context.Context) error {
 }
 
 func checkSchema(current int64) error { return row.CheckSchema(current, requiredSchema) }
+
+// explainSchema says which version it is when a statement found another schema than
+// the one that it was written for.
+func (s *Store) explainSchema(ctx context.Context, err error) error {
+	if !isSchemaMismatch(err) {
+		return err
+	}
+	return cmp.Or(s.requireSchema(ctx), err)
+}
 
 // refuseNewer opens the first connection, the writer's: it makes the log that
 // readers, who may not write, need.

@@ -2,13 +2,14 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
-	_ "modernc.org/sqlite" // registers the driver
+	driver "modernc.org/sqlite"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
@@ -28,7 +29,6 @@ type Store struct {
 	logging *sqlx.DB // one connection for the log of changes, nil in memory
 	closed  atomic.Bool
 
-	reading lazy[readStatements]
 	writing lazy[writeStatements]
 	feed    feed
 	log     changeLog
@@ -60,7 +60,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 
 // connect sets the handles up; only what comes after touches the database.
 func connect(options Options) (*Store, error) {
-	s := &Store{reading: newLazy[readStatements](), writing: newLazy[writeStatements](), feed: newFeed()}
+	s := &Store{writing: newLazy[writeStatements](), feed: newFeed()}
 	var err error
 	if options.Path == Memory {
 		err = s.connectMemory()
@@ -111,10 +111,11 @@ func (s *Store) connectMemory() error {
 }
 
 func handle(uri string, connections int) (*sqlx.DB, error) {
-	db, err := sqlx.Open("sqlite", uri)
+	ofDriver, err := driver.NewConnector(uri)
 	if err != nil {
 		return nil, err
 	}
+	db := sqlx.NewDb(sql.OpenDB(connector{ofDriver}), "sqlite")
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections) // a connection is worth keeping: it has prepared statements and a cache
 	return db, nil

@@ -14,10 +14,11 @@ import (
 // reports BUSY. It polls ever more rarely, so a writer's patience comes from asking
 // anew (see retryBusy): otherwise one in another process that hardly pauses between
 // its transactions would starve this one. A reader meets a lock only for the moment
-// in which somebody repairs or removes the log.
+// in which somebody repairs or removes the log, and doesn't look at its context while
+// SQLite polls for it.
 const (
 	writerBusyTimeout = "200"
-	readerBusyTimeout = "5000"
+	readerBusyTimeout = "10"
 )
 
 // writerURI opens an existing file for writing. Transactions take the write lock

@@ -62,23 +62,38 @@ func benchmarkConsumer(n int, updatedAt time.Time) consumer.Batch {
 
 func benchmarkMoment() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
-// benchmarkSnapshot reads one consumer of many, with three records.
+// benchmarkSnapshot reads one consumer of many, with several numbers of records, one
+// after another and at once.
 func benchmarkSnapshot(b *testing.B, open Opener) {
-	const consumers = 10_000
+	for _, participations := range []int{0, 3, 10, 100} {
+		b.Run(fmt.Sprintf("participations=%d", participations), func(b *testing.B) {
+			benchmarkSnapshotOf(b, open, participations)
+		})
+	}
+}
+
+func benchmarkSnapshotOf(b *testing.B, open Opener, participations int) {
+	const records = 30_000
 	store, settle := open(b)
 	var all consumer.Batch
-	for n := range consumers {
+	var ids []string
+	for n := range records / max(participations, 3) {
 		one := benchmarkConsumer(n, benchmarkMoment())
+		ids = append(ids, one.Consumers[0].ID)
 		all.Consumers = append(all.Consumers, one.Consumers...)
-		all.Participations = append(all.Participations, one.Participations...)
+		for i := range participations {
+			p := one.Participations[i%3]
+			p.ID = fmt.Sprintf("%s_%d", p.ID, i)
+			all.Participations = append(all.Participations, p)
+		}
 	}
 	if _, err := store.Write(b.Context(), all); err != nil {
 		b.Fatal(err)
 	}
 	settle()
 	read := func(ctx context.Context, n int) {
-		snapshot, err := store.Snapshot(ctx, "org_1", fmt.Sprintf("cons_%07d", n%consumers))
-		if err != nil || len(snapshot.Participations) != 3 {
+		snapshot, err := store.Snapshot(ctx, "org_1", ids[n%len(ids)])
+		if err != nil || len(snapshot.Participations) != participations {
 			b.Errorf("snapshot with %d participations, error %v", len(snapshot.Participations), err)
 		}
 	}

@@ -1,10 +1,10 @@
 package row
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -13,24 +13,25 @@ import (
 
 // Separator stands between the records that one column aggregates. No canonical
 // JSON contains it.
-const Separator = '\n'
+const Separator = "\n"
 
 // Found holds the columns in which a statement returns what it reads of
-// consumers, all of them in one row. Each statement fills its own.
+// consumers, all of them in one row. Each statement fills its own. What is decoded
+// shares its strings with them.
 type Found struct {
-	// Profile is the consumer's record, empty or NULL when there is none.
-	Profile []byte `db:"profile"`
+	// Profile is the consumer's record, empty when there is none.
+	Profile string
 	// Profiles are the records of several consumers, Participations and Admissions
-	// those of one, with a Separator between them, empty or NULL when there are none.
-	Profiles       []byte `db:"profiles"`
-	Participations []byte `db:"participations"`
-	Admissions     []byte `db:"admissions"`
+	// those of one, with a Separator between them, empty when there are none.
+	Profiles       string
+	Participations string
+	Admissions     string
 }
 
 // Consumer decodes the profile.
 func (f Found) Consumer(organizationID string) (consumer.Consumer, error) {
 	var c consumer.Consumer
-	if err := decode(f.Profile, &c); err != nil {
+	if err := decode(f.Profile, &c, new(consumerFields), parseConsumer); err != nil {
 		return consumer.Consumer{}, err
 	}
 	c.OrganizationID = organizationID
@@ -39,7 +40,7 @@ func (f Found) Consumer(organizationID string) (consumer.Consumer, error) {
 
 // Consumers decodes the profiles, and returns them by id.
 func (f Found) Consumers(organizationID string) (map[string]consumer.Consumer, error) {
-	profiles, err := records[consumer.Consumer](f.Profiles)
+	profiles, err := records(f.Profiles, parseConsumer)
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +99,11 @@ func (f Found) Export(organizationID, consumerID string) (consumer.Export, error
 
 // records decodes the participations and admissions.
 func (f Found) records(organizationID, consumerID string) ([]consumer.Participation, []consumer.Admission, error) {
-	participations, err := records[consumer.Participation](f.Participations)
+	participations, err := records(f.Participations, parseParticipation)
 	if err != nil {
 		return nil, nil, err
 	}
-	admissions, err := records[consumer.Admission](f.Admissions)
+	admissions, err := records(f.Admissions, parseAdmission)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,25 +116,31 @@ func (f Found) records(organizationID, consumerID string) ([]consumer.Participat
 	return participations, admissions, nil
 }
 
-func records[R any](text []byte) ([]R, error) {
-	if len(text) == 0 {
+// records decodes records R, whose optional fields are F.
+func records[R, F any](text string, parse func(string, *R, *F) bool) ([]R, error) {
+	if text == "" {
 		return nil, nil
 	}
-	all := make([]R, 0, 1+bytes.Count(text, []byte{Separator}))
-	for line := range bytes.SplitSeq(text, []byte{Separator}) {
-		var record R
-		if err := decode(line, &record); err != nil {
+	n := 1 + strings.Count(text, Separator)
+	all, fields := make([]R, n), make([]F, n)
+	for i := range all {
+		line, rest, _ := strings.Cut(text, Separator)
+		if err := decode(line, &all[i], &fields[i], parse); err != nil {
 			return nil, err
 		}
-		all = append(all, record)
+		text = rest
 	}
 	return all, nil
 }
 
 // decode leaves the cause out of its error, because it may quote the record.
-func decode(record []byte, into any) error {
-	if err := json.Unmarshal(record, into); err != nil {
-		return fmt.Errorf("%w: it cannot be read as a %T", ErrDamaged, into)
+func decode[R, F any](record string, into *R, fields *F, parse func(string, *R, *F) bool) error {
+	if parse(record, into, fields) {
+		return nil
+	}
+	*into = *new(R)
+	if err := json.Unmarshal([]byte(record), into); err != nil {
+		return fmt.Errorf("%w: it cannot be read as a %T", ErrDamaged, *into)
 	}
 	return nil
 }

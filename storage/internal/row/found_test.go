@@ -2,7 +2,6 @@ package row_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
@@ -28,9 +27,9 @@ func TestTextSeparatesRecords(t *testing.T) {
 			admissions = append(admissions, string(a.AppendCanonical(nil)))
 		}
 		found := row.Found{
-			Profile:        want.Consumer.AppendCanonical(nil),
-			Participations: []byte(strings.Join(participations, string(row.Separator))),
-			Admissions:     []byte(strings.Join(admissions, string(row.Separator))),
+			Profile:        string(want.Consumer.AppendCanonical(nil)),
+			Participations: strings.Join(participations, row.Separator),
+			Admissions:     strings.Join(admissions, row.Separator),
 		}
 		got, err := found.Snapshot("org_1", "cons_1")
 		if err != nil {
@@ -50,13 +49,13 @@ func TestTextSeparatesRecords(t *testing.T) {
 }
 
 func TestUnreadableRecordIsUnavailable(t *testing.T) {
-	good := profile("Ada").AppendCanonical(nil)
+	good := string(profile("Ada").AppendCanonical(nil))
 	for rule, found := range map[string]row.Found{
 		"no profile":          {},
 		"a cut-off profile":   {Profile: good[:len(good)-1]},
-		"two profiles":        {Profile: append(slices.Clone(good), good...)},
-		"a bad participation": {Profile: good, Participations: []byte(`{"enteredAt":"secret"}`)},
-		"a bad admission":     {Profile: good, Admissions: []byte("{}\nsecret")},
+		"two profiles":        {Profile: good + good},
+		"a bad participation": {Profile: good, Participations: `{"enteredAt":"secret"}`},
+		"a bad admission":     {Profile: good, Admissions: "{}\nsecret"},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			_, err := found.Snapshot("org_1", "cons_1")
@@ -79,7 +78,7 @@ func wantDamaged(t *testing.T, err error) {
 func TestConsumersComeBackByID(t *testing.T) {
 	ada, bob := profile("Ada\n"), profile("Bob")
 	bob.ID = "cons_2"
-	found := row.Found{Profiles: slices.Concat(ada.AppendCanonical(nil), []byte{row.Separator}, bob.AppendCanonical(nil))}
+	found := row.Found{Profiles: string(ada.AppendCanonical(nil)) + row.Separator + string(bob.AppendCanonical(nil))}
 	got, err := found.Consumers("org_1")
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +89,7 @@ func TestConsumersComeBackByID(t *testing.T) {
 	if none, err := (row.Found{}).Consumers("org_1"); err != nil || none == nil || len(none) != 0 {
 		t.Errorf("of nothing: %v and the error %v, want an empty map", none, err)
 	}
-	_, err = row.Found{Profiles: []byte("{}\nsecret")}.Consumers("org_1")
+	_, err = row.Found{Profiles: "{}\nsecret"}.Consumers("org_1")
 	wantDamaged(t, err)
 }
 
@@ -99,7 +98,7 @@ func TestExportIsInOrderWhateverTheDatabases(t *testing.T) {
 	for _, id := range []string{"b", "B", "a"} {
 		records = append(records, string(participation(id, consumer.StatusLeft, moment()).AppendCanonical(nil)))
 	}
-	export, err := row.Found{Participations: []byte(strings.Join(records, "\n"))}.Export("org_1", "cons_1")
+	export, err := row.Found{Participations: strings.Join(records, row.Separator)}.Export("org_1", "cons_1")
 	if err != nil {
 		t.Fatal(err)
 	}

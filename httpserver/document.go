@@ -45,7 +45,7 @@ func (a *API) readDocument(r *http.Request, key consumer.ConsumerKey, now time.T
 	view := a.derive(r, snapshot, now)
 	_, encoding := a.telemetry.step(r.Context(), "encode")
 	defer encoding.End()
-	body := appendDocument(nil, snapshot.Consumer, view)
+	body := appendDocument(make([]byte, 0, profileSize), snapshot.Consumer, view)
 	d := &document{body: body, etag: entityTag(body), pollInterval: a.poll.hint(view), from: lastExpiry(snapshot, now)}
 	d.until, _ = view.NextChange()
 	return d, nil

@@ -12,8 +12,11 @@ import (
 
 // consumerDocument is the seed's Consumer.
 func consumerDocument(c consumer.Consumer) []byte {
-	return append(appendProfile([]byte{'{'}, c), '}')
+	return append(appendProfile(append(make([]byte, 0, profileSize), '{'), c), '}')
 }
+
+// profileSize is room for most profiles.
+const profileSize = 256
 
 // appendProfile appends the five fields that both endpoints show, null where one is
 // unset. It never fails: a byte that is not UTF-8 becomes U+FFFD, and a time that RFC

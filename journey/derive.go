@@ -16,22 +16,22 @@ import (
 //
 // Derive is safe for concurrent use, also with the same snapshot.
 func Derive(snapshot consumer.Snapshot, now time.Time) View {
-	// All that a View needs: the claims, and three times a pointer to each.
-	n := len(snapshot.Participations) + len(snapshot.Admissions)
+	// All that a View needs: a claim of each record, and three times a pointer to it.
+	m := len(snapshot.Participations)
+	n := m + len(snapshot.Admissions)
 	claims, pointers := make([]claim, n), make([]*claim, 3*n)
-	participations := pointers[:0:len(snapshot.Participations)]
-	admissions := pointers[len(snapshot.Participations):len(snapshot.Participations):n]
 	for i := range snapshot.Participations {
-		claims[0] = participationClaim(&snapshot.Participations[i])
-		participations, claims = append(participations, &claims[0]), claims[1:]
+		claims[i] = participationClaim(&snapshot.Participations[i])
 	}
 	for i := range snapshot.Admissions {
-		claims[0] = admissionClaim(&snapshot.Admissions[i])
-		admissions, claims = append(admissions, &claims[0]), claims[1:]
+		claims[m+i] = admissionClaim(&snapshot.Admissions[i])
+	}
+	for i := range claims {
+		pointers[i] = &claims[i]
 	}
 
-	v := View{participations: showing(participations, now)}
-	v.admissions = slices.DeleteFunc(showing(admissions, now), v.carries)
+	v := View{participations: showing(pointers[:m], now)}
+	v.admissions = slices.DeleteFunc(showing(pointers[m:n], now), v.carries)
 	slices.SortFunc(v.admissions, (*claim).compareID)
 	v.sequences = append(append(pointers[n:n:2*n], v.participations...), v.admissions...)
 	slices.SortFunc(v.sequences, (*claim).compareSequence)

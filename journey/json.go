@@ -30,22 +30,56 @@ func (v View) AppendJSON(dst []byte) []byte {
 func (v View) MarshalJSON() ([]byte, error) { return v.AppendJSON(nil), nil }
 
 // sizeHint is about how long the JSON becomes, rather more than less, so that nothing
-// is copied because it grew: the names, times and statuses that each kind of object
-// has, and the ids and tokens as often as they stand in it.
+// is copied because it grew, and little is left over. It counts the names and the usual
+// statuses of each kind of object, and a time as 20 letters.
 func (v View) sizeHint() int {
-	hint := 128
-	for _, c := range v.sequences {
-		hint += 2*155 + 3*len(c.id()) + len(c.sequence().sequenceID) + 2*len(c.token())
+	hint := 110
+	for _, c := range v.participations {
+		p := c.participation
+		size := stateSize(p)
+		hint += size + len(p.SequenceID) + 24 // its node
+		if p.Type != consumer.Waitlist {
+			hint += size + len(p.ID) // its place in the map
+		}
+	}
+	for _, c := range v.admissions {
+		hint += len(c.id()) + 4 + c.admissionSize()
 	}
 	for _, leader := range v.leaders {
 		sequence := leader.sequence()
-		ids := len(leader.id()) + len(sequence.experienceID) + len(sequence.sequenceID)
-		hint += 160 + 2*ids
+		// The experience and the sequence are named by the node as well.
+		hint += 180 + 2*(len(sequence.experienceID)+len(sequence.sequenceID)) + len(leader.id())
 		if leader.stage == admitted {
-			hint += 200 + ids + 2*len(leader.token())
+			hint += 33 + len(leader.token()) + leader.admissionSize()
 		}
 	}
 	return hint
+}
+
+func stateSize(p *consumer.Participation) int {
+	size := 80 + len(p.ID)
+	if p.Type == consumer.Auction {
+		size += 80
+	}
+	if p.AdmittedAt != nil {
+		size += 36
+	}
+	if p.AdmissionToken != nil {
+		size += 20 + len(*p.AdmissionToken)
+	}
+	if p.ExpiresAt != nil {
+		size += 36
+	}
+	return size
+}
+
+func (c *claim) admissionSize() int {
+	sequence := c.sequence()
+	size := 145 + len(c.id()) + len(sequence.experienceID) + len(sequence.sequenceID) + len(c.token())
+	if c.expiresAt() != nil {
+		size += 36
+	}
+	return size
 }
 
 func (v View) appendExperiences(dst []byte) []byte {

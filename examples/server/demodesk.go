@@ -50,7 +50,8 @@ func newDemoDesk(c config, database database, t *tokens, logger *slog.Logger) *d
 	}
 }
 
-func (d *demoDesk) routes() map[string]http.Handler {
+// paths are what the desk answers, by their exact paths.
+func (d *demoDesk) paths() map[string]http.Handler {
 	return map[string]http.Handler{
 		"/demo/consumers":  d.guard(readOnly(d.serveRoster)),
 		"/demo/act":        d.guard(allowing(d.serveAct, http.MethodPost)),

@@ -19,45 +19,39 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// page is the testers' page at /, and what belongs to it.
-type page struct {
-	routes map[string]http.Handler
-	next   http.Handler
-}
-
-// newPage puts the page before next. It takes exactly its own paths, and neither cleans
-// nor redirects any. The desk answers what the page asks for beside the API; without one
-// the page only says what it would need, and has no keys and no buttons.
-func newPage(desk *demoDesk, next http.Handler) (http.Handler, error) {
-	p := &page{routes: make(map[string]http.Handler), next: next}
+// pagePaths are the testers' page at / and what belongs to it, by their exact paths. The
+// desk answers what the page asks for beside the API; without one the page only says what
+// it would need, and has no keys and no buttons.
+func pagePaths(desk *demoDesk) (map[string]http.Handler, error) {
+	paths := make(map[string]http.Handler)
 	files := map[string]string{"/": "about.html", "/page/page.css": "page.css", "/page/icon.svg": "icon.svg"}
 	if desk != nil {
 		files["/"], files["/checkout"] = "index.html", "checkout.html"
 		for _, script := range []string{"page.js", "connection.js", "cards.js", "document.js"} {
 			files["/page/"+script] = script
 		}
-		maps.Copy(p.routes, desk.routes())
+		maps.Copy(paths, desk.paths())
 	}
 	for route, name := range files {
 		content, err := pageFiles.ReadFile(path.Join("page", name))
 		if err != nil {
 			return nil, err
 		}
-		p.routes[route] = staticFile(name, content)
+		paths[route] = staticFile(name, content)
 	}
-	return p, nil
+	for route, handler := range paths {
+		paths[route] = withPageHeaders(handler)
+	}
+	return paths, nil
 }
 
-func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	route, ok := p.routes[r.URL.Path]
-	if !ok {
-		p.next.ServeHTTP(w, r)
-		return
-	}
-	for name, value := range pageHeaders {
-		w.Header().Set(name, value)
-	}
-	route.ServeHTTP(w, r)
+func withPageHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range pageHeaders {
+			w.Header().Set(name, value)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // pageHeaders keep the page to itself: it loads and asks nothing from elsewhere, nobody

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -80,11 +81,11 @@ func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err erro
 	if err != nil {
 		return nil, err
 	}
-	page, err := newPage(newDemoDesk(c, s.database, s.tokens, logger), api.Handler(apiPrefix))
+	paths, err := s.exactPaths(c, api, logger)
 	if err != nil {
 		return nil, err
 	}
-	s.http = newHTTPServer(routes(page, s.exactPaths(api)), logger)
+	s.http = newHTTPServer(routes(api.Handler(apiPrefix), paths), logger)
 	s.http.RegisterOnShutdown(api.EndStreams)
 	if err := s.load(ctx, c, organizations); err != nil {
 		return nil, err
@@ -97,10 +98,14 @@ func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err erro
 }
 
 // exactPaths are the paths beside the API's.
-func (s *server) exactPaths(api *httpserver.API) map[string]http.Handler {
-	paths := s.operations.public()
+func (s *server) exactPaths(c config, api *httpserver.API, logger *slog.Logger) (map[string]http.Handler, error) {
+	paths, err := pagePaths(newDemoDesk(c, s.database, s.tokens, logger))
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(paths, s.operations.public())
 	paths["/openapi.json"] = api.OpenAPI(apiPrefix)
-	return paths
+	return paths, nil
 }
 
 // load writes the data, all of it or nothing.

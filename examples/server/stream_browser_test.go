@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -157,7 +156,7 @@ func serveWithPage(t *testing.T, api http.Handler) (base string) {
 	tokens, err := openTokens(t.Context(), config{}, logger)
 	must(t, err)
 	t.Cleanup(func() { _ = tokens.close() })
-	page, err := newPage(newDemoDesk(config{demo: true}, store, tokens, logger), api)
+	paths, err := pagePaths(newDemoDesk(config{demo: true}, store, tokens, logger))
 	must(t, err)
-	return strings.TrimSuffix(serve(t, page), "/")
+	return serve(t, routes(api, paths))
 }

@@ -26,7 +26,7 @@ func (d *document) validAt(now time.Time) bool {
 }
 
 // size is the memory that the document takes in a cache.
-func (d *document) size() int64 { return int64(len(d.body)) + documentOverhead }
+func (d *document) size() int64 { return int64(cap(d.body)) + documentOverhead }
 
 // document returns what a consumer is answered with at a moment.
 func (a *API) document(r *http.Request, key consumer.ConsumerKey, now time.Time) (*document, error) {
@@ -66,8 +66,12 @@ func appendDocument(dst []byte, c consumer.Consumer, active journey.View) []byte
 // lastExpiry is the latest moment up to now at which a record expired, zero for none.
 func lastExpiry(snapshot consumer.Snapshot, now time.Time) (last time.Time) {
 	later := func(expiresAt *time.Time) {
-		if expiresAt != nil && !expiresAt.After(now) && expiresAt.After(last) {
-			last = *expiresAt
+		if expiresAt == nil {
+			return
+		}
+		// As stores keep it, and Derive reads it.
+		if at := expiresAt.Truncate(time.Microsecond); !at.After(now) && at.After(last) {
+			last = at
 		}
 	}
 	for i := range snapshot.Participations {

@@ -63,6 +63,12 @@ func (f *fakeFeed) Lost() {
 	}
 }
 
+func (f *fakeFeed) Confirmed(moment time.Time) {
+	for _, l := range f.all() {
+		l.Confirmed(moment)
+	}
+}
+
 func (f *fakeFeed) Changed(consumers []uint64) {
 	for _, l := range f.all() {
 		l.Changed(consumers)

@@ -59,7 +59,31 @@ func newTelemetry(o Options) (*telemetry, error) {
 		metric.WithDescription("Reads that the store failed, by kind of failure."), metric.WithUnit("{error}"))
 	t.streams, errs[3] = meter.Int64UpDownCounter("rejoin.event_streams.active",
 		metric.WithDescription("Event streams that are open."), metric.WithUnit("{stream}"))
-	return t, errors.Join(errs[:]...)
+	return t, errors.Join(append(errs[:], measureCache(meter, o.Cache))...)
+}
+
+// measureCache reads what a cache says of itself, whenever somebody collects.
+func measureCache(meter metric.Meter, cache *Cache) error {
+	if cache == nil {
+		return nil
+	}
+	requests, err := meter.Int64ObservableCounter("rejoin.cache.requests",
+		metric.WithDescription("Requests for documents, by whether the cache had them."), metric.WithUnit("{request}"))
+	size, sizeErr := meter.Int64ObservableGauge("rejoin.cache.size",
+		metric.WithDescription("Memory that cached documents take."), metric.WithUnit("By"))
+	if err := errors.Join(err, sizeErr); err != nil {
+		return err
+	}
+	hit := metric.WithAttributeSet(attribute.NewSet(attribute.String("rejoin.cache.result", "hit")))
+	miss := metric.WithAttributeSet(attribute.NewSet(attribute.String("rejoin.cache.result", "miss")))
+	_, err = meter.RegisterCallback(func(_ context.Context, observe metric.Observer) error {
+		stats := cache.Stats()
+		observe.ObserveInt64(requests, stats.Hits, hit)
+		observe.ObserveInt64(requests, stats.Misses, miss)
+		observe.ObserveInt64(size, stats.Bytes)
+		return nil
+	}, requests, size)
+	return err
 }
 
 // streamOpened counts an event stream until the function that it returns is called.

@@ -36,7 +36,12 @@ func runLibrary(ctx context.Context, args []string, getenv func(string) string, 
 		return err
 	}
 	defer keys.Close()
-	handler, err := mount(s, keys, slog.New(slog.NewTextHandler(stderr, nil)))
+	cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: s})
+	if err != nil {
+		return err
+	}
+	defer cache.Close()
+	handler, err := mount(s, keys, cache, slog.New(slog.NewTextHandler(stderr, nil)))
 	if err != nil {
 		return err
 	}
@@ -54,7 +59,7 @@ func runLibrary(ctx context.Context, args []string, getenv func(string) string, 
 }
 
 // mount is the wiring that README shows.
-func mount(s store, keys *auth.KeySet, logger *slog.Logger) (http.Handler, error) {
+func mount(s store, keys *auth.KeySet, cache *httpserver.Cache, logger *slog.Logger) (http.Handler, error) {
 	verifier, err := auth.NewVerifier(auth.VerifierOptions{Keys: keys})
 	if err != nil {
 		return nil, err
@@ -67,7 +72,7 @@ func mount(s store, keys *auth.KeySet, logger *slog.Logger) (http.Handler, error
 	if err != nil {
 		return nil, err
 	}
-	api, err := httpserver.New(httpserver.Options{Store: s, Auth: authenticator, Logger: logger})
+	api, err := httpserver.New(httpserver.Options{Store: s, Auth: authenticator, Cache: cache, Logger: logger})
 	if err != nil {
 		return nil, err
 	}

@@ -24,11 +24,15 @@ type config struct {
 	accessLog   string
 	opsAddr     string
 	drainDelay  time.Duration
+
+	cacheBytes     int64
+	cacheStaleness time.Duration
 }
 
 const (
 	defaultAddr     = "127.0.0.1:8080"
 	defaultDatabase = "sqlite:rejoin-demo.db"
+	unsetCacheBytes = -1
 )
 
 // errHelp says that the usage was asked for, and printed.
@@ -46,6 +50,9 @@ var variables = map[string]string{
 	"access-log":   "ACCESS_LOG",
 	"ops-addr":     "OPS_ADDR",
 	"drain-delay":  "DRAIN_DELAY",
+
+	"cache-bytes":     "CACHE_BYTES",
+	"cache-staleness": "CACHE_STALENESS",
 }
 
 func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (config, error) {
@@ -62,6 +69,8 @@ func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (c
 	flags.StringVar(&c.accessLog, "access-log", "-", "a `FILE` that gets a line for each request, - for stderr, or off")
 	flags.StringVar(&c.opsAddr, "ops-addr", "", "`HOST:PORT` for /readyz and /metrics, to keep them from the world (default: that of -addr)")
 	flags.DurationVar(&c.drainDelay, "drain-delay", 0, "how long to go on after SIGTERM while /readyz says 503, so that a load balancer notices (`DURATION`)")
+	flags.Int64Var(&c.cacheBytes, "cache-bytes", unsetCacheBytes, "`BYTES` of documents to keep in memory, 0 for none; -1 is 64 MiB on SQLite and none on Postgres")
+	flags.DurationVar(&c.cacheStaleness, "cache-staleness", 0, "how old what is kept may be (`DURATION`); 0 is never on SQLite, and 1s on Postgres")
 
 	given, err := parseFlags(flags, args, getenv, stdout, "[COMMAND] [flags]", serverUsage)
 	if err != nil {
@@ -157,6 +166,10 @@ func (c *config) validate(given map[string]bool) error {
 		return errors.New("-jwks-refresh must be longer than zero")
 	case c.drainDelay < 0:
 		return errors.New("-drain-delay must not be negative")
+	case c.cacheBytes < unsetCacheBytes:
+		return errors.New("-cache-bytes must not be negative")
+	case c.cacheStaleness < 0:
+		return errors.New("-cache-staleness must not be negative")
 	case !c.demo:
 		return nil
 	case host == "":

@@ -35,6 +35,7 @@ type server struct {
 	listener net.Listener
 	database database
 	tokens   *tokens
+	cache    *httpserver.Cache // nil when it is off
 	// operations is what those who run the server look at.
 	operations *operations
 	accessLog  *accessLog // nil when it is off
@@ -74,6 +75,9 @@ func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err erro
 		return nil, err
 	}
 	if s.operations, err = openOperations(c.opsAddr, s.database, s.tokens, logger); err != nil {
+		return nil, err
+	}
+	if s.cache, err = openCache(c, s.database, logger); err != nil {
 		return nil, err
 	}
 	base := baseURL(s.listener.Addr())
@@ -210,6 +214,7 @@ func (s *server) api(c config, base string, logger *slog.Logger) (*httpserver.AP
 		Store:         s.database,
 		Auth:          authenticator,
 		Changes:       s.database,
+		Cache:         s.cache,
 		CORSOrigins:   c.corsOrigins,
 		Logger:        logger,
 		PollIntervals: &httpserver.PollIntervals{},
@@ -279,6 +284,9 @@ func (s *server) close() error {
 		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if s.cache != nil {
+		errs = append(errs, s.cache.Close())
 	}
 	if s.operations != nil {
 		errs = append(errs, s.operations.close())

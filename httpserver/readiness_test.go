@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,10 +128,10 @@ func TestReadinessDrains(t *testing.T) {
 // holds the answer up nor is made a second time.
 func TestProbesShareTheirChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		made := 0
+		var made atomic.Int32
 		release := make(chan struct{})
 		readiness, err := httpserver.NewReadiness(httpserver.ReadinessOptions{
-			Checks: []httpserver.Check{{Name: "store", Run: func(context.Context) error { made++; <-release; return nil }}},
+			Checks: []httpserver.Check{{Name: "store", Run: func(context.Context) error { made.Add(1); <-release; return nil }}},
 		})
 		must(t, err)
 		const unready = `503 {"status":"unready","checks":{"store":"failed"}}`
@@ -143,13 +144,13 @@ func TestProbesShareTheirChecks(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if got := probed(t, do(readiness, "GET", "/readyz")); got != unready || made != 1 {
-			t.Errorf("answered %s after %d checks", got, made)
+		if got := probed(t, do(readiness, "GET", "/readyz")); got != unready || made.Load() != 1 {
+			t.Errorf("answered %s after %d checks", got, made.Load())
 		}
 		close(release)
 		synctest.Wait()
-		if got := probed(t, do(readiness, "GET", "/readyz")); got != `200 {"status":"ready","checks":{"store":"ok"}}` || made != 2 {
-			t.Errorf("answered %s after %d checks", got, made)
+		if got := probed(t, do(readiness, "GET", "/readyz")); got != `200 {"status":"ready","checks":{"store":"ok"}}` || made.Load() != 2 {
+			t.Errorf("answered %s after %d checks", got, made.Load())
 		}
 	})
 }
@@ -176,6 +177,25 @@ func TestProbesAmongOthers(t *testing.T) {
 		close(release)
 		if got := <-answers; got != `200 {"status":"ready","checks":{"store":"ok"}}` {
 			t.Errorf("who waited: %s", got)
+		}
+	})
+}
+
+// A probe that waits while the process begins to end is told so.
+func TestProbeDuringTheDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		readiness, err := httpserver.NewReadiness(httpserver.ReadinessOptions{
+			Checks: []httpserver.Check{{Name: "store", Run: func(context.Context) error { <-release; return nil }}},
+		})
+		must(t, err)
+		answer := make(chan string, 1)
+		go func() { answer <- probed(t, do(readiness, "GET", "/readyz")) }()
+		synctest.Wait()
+		readiness.Drain()
+		close(release)
+		if got := <-answer; got != `503 {"status":"draining"}` {
+			t.Errorf("answered %s", got)
 		}
 	})
 }

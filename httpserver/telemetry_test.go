@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -178,9 +179,10 @@ func TestTracePropagation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := tracetest.NewSpanRecorder()
-			var inStore trace.SpanContext
+			var inAuth, inStore trace.SpanContext
 			w := newWorld(t, withTraces(recorder, sdktrace.WithSampler(test.sampler)), func(o *httpserver.Options) {
 				o.Propagator = test.propagator
+				o.Auth = watchedAuth{o.Auth, func(ctx context.Context) { inAuth = trace.SpanContextFromContext(ctx) }}
 				o.Store = watchedStore{o.Store, func(ctx context.Context) { inStore = trace.SpanContextFromContext(ctx) }}
 			})
 			w.me("Traceparent", "00-"+traceID+"-"+parentID+"-01")
@@ -198,8 +200,8 @@ func TestTracePropagation(t *testing.T) {
 			if continued := server.Parent().SpanID().String() == parentID; continued != test.continued {
 				t.Errorf("the parent is %s", server.Parent().SpanID())
 			}
-			if inStore.SpanID() != ended[1].SpanContext().SpanID() {
-				t.Error("what the store traces doesn't stand below its span")
+			if inAuth.SpanID() != ended[0].SpanContext().SpanID() || inStore.SpanID() != ended[1].SpanContext().SpanID() {
+				t.Error("what the authenticator and the store trace doesn't stand below their spans")
 			}
 		})
 	}
@@ -214,6 +216,17 @@ type watchedStore struct {
 func (s watchedStore) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
 	s.see(ctx)
 	return s.Reader.Snapshot(ctx, organizationID, consumerID)
+}
+
+// watchedAuth sees the contexts of the callers.
+type watchedAuth struct {
+	httpserver.Authenticator
+	see func(context.Context)
+}
+
+func (a watchedAuth) AuthenticateConsumer(r *http.Request) (auth.Identity, error) {
+	a.see(r.Context())
+	return a.Authenticator.AuthenticateConsumer(r)
 }
 
 // Under a middleware that traces, ours can be told to leave it at that.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,17 +15,33 @@ import (
 
 // disk counts the calls, and can be full.
 type disk struct {
-	bytes.Buffer
-	calls int
-	full  bool
+	mu      sync.Mutex
+	content bytes.Buffer
+	calls   int
+	full    bool
 }
 
 func (d *disk) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.calls++
 	if d.full {
 		return 0, errors.New("no space left")
 	}
-	return d.Buffer.Write(p)
+	return d.content.Write(p)
+}
+
+// written is what stands there, and by how many calls.
+func (d *disk) written() (text string, calls int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.content.String(), d.calls
+}
+
+func (d *disk) fill(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = full
 }
 
 func TestLineBuffer(t *testing.T) {
@@ -35,22 +52,22 @@ func TestLineBuffer(t *testing.T) {
 			b := newLineBuffer(&out, slog.New(slog.DiscardHandler))
 			for range 2 {
 				time.Sleep(time.Hour) // of the bubble's clock: idle
-				before := out.calls
+				_, before := out.written()
 				for range 10 {
 					_, err := b.Write(line)
 					must(t, err)
 				}
-				if out.calls != before {
+				if _, calls := out.written(); calls != before {
 					t.Error("written at once")
 				}
 				time.Sleep(flushAfter)
 				synctest.Wait()
-				if out.calls != before+1 {
-					t.Errorf("%d calls", out.calls-before)
+				if _, calls := out.written(); calls != before+1 {
+					t.Errorf("%d calls", calls-before)
 				}
 			}
-			if got := strings.Count(out.String(), "line\n"); got != 20 {
-				t.Errorf("%d lines", got)
+			if text, _ := out.written(); text != strings.Repeat("line\n", 20) {
+				t.Errorf("written %q", text)
 			}
 			b.close()
 		})
@@ -64,8 +81,8 @@ func TestLineBuffer(t *testing.T) {
 				_, err := b.Write(long)
 				must(t, err)
 			}
-			if out.Len() != 2*flushSize {
-				t.Errorf("%d bytes written", out.Len())
+			if text, calls := out.written(); len(text) != 2*flushSize || calls != 2 {
+				t.Errorf("%d bytes written by %d calls", len(text), calls)
 			}
 			b.close()
 		})
@@ -78,8 +95,8 @@ func TestLineBuffer(t *testing.T) {
 			must(t, err)
 			b.close()
 			_, err = b.Write(line)
-			if out.String() != "line\n" || !errors.Is(err, os.ErrClosed) {
-				t.Errorf("written %q, error %v", out.String(), err)
+			if text, _ := out.written(); text != "line\n" || !errors.Is(err, os.ErrClosed) {
+				t.Errorf("written %q, error %v", text, err)
 			}
 		})
 	})
@@ -89,7 +106,7 @@ func TestLineBuffer(t *testing.T) {
 			var log bytes.Buffer
 			b := newLineBuffer(&out, slog.New(slog.NewTextHandler(&log, nil)))
 			write := func(full bool) {
-				out.full = full
+				out.fill(full)
 				_, err := b.Write(line)
 				must(t, err)
 				time.Sleep(flushAfter)
@@ -99,8 +116,9 @@ func TestLineBuffer(t *testing.T) {
 				write(full)
 			}
 			b.close()
-			if told := strings.Count(log.String(), "no space left"); told != 2 || out.String() != "line\nline\n" {
-				t.Errorf("told %d times, written %q", told, out.String())
+			text, _ := out.written()
+			if told := strings.Count(log.String(), "no space left"); told != 2 || text != "line\nline\n" {
+				t.Errorf("told %d times, written %q", told, text)
 			}
 		})
 	})

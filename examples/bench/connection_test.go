@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestParseAnswer(t *testing.T) {
@@ -54,19 +58,23 @@ func TestParseAnswerRefuses(t *testing.T) {
 	}
 }
 
-// Wherever the network cuts a good answer, what came so far is neither complete nor wrong.
-func FuzzParseAnswer(f *testing.F) {
-	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"))
-	f.Add([]byte("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, complete, err := parseAnswer(data); err != nil || !complete {
-			return
+// Whatever comes in whatever pieces: what came so far of a good answer is neither complete
+// nor wrong, and nothing makes the parser panic.
+func TestPiecesOfAnswers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		body := rapid.SliceOfN(rapid.Byte(), 0, 50).Draw(t, "body")
+		data := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		a, complete, err := parseAnswer(data)
+		if err != nil || !complete || a.status != 200 || !bytes.Equal(a.body, body) {
+			t.Fatalf("status %d, body %q, complete %t, error %v", a.status, a.body, complete, err)
 		}
 		for n := range data {
 			if _, complete, err := parseAnswer(data[:n]); err != nil || complete {
 				t.Fatalf("the first %d bytes: complete %t, error %v", n, complete, err)
 			}
 		}
+		data[rapid.IntRange(0, len(data)-1).Draw(t, "place")] = rapid.Byte().Draw(t, "another byte")
+		_, _, _ = parseAnswer(data) // must not panic
 	})
 }
 

@@ -17,6 +17,7 @@ var (
 	jwt              = []string{"github.com/golang-jwt/jwt", "github.com/MicahParks/keyfunc", "github.com/MicahParks/jwkset"}
 	postgresDriver   = []string{"github.com/jackc/pgx"}
 	sqliteDriver     = []string{"modernc.org/sqlite"}
+	routers          = []string{"github.com/go-chi"}
 	testingLibraries = []string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp"}
 	everything       = []string{"consumer", "journey", "auth", "storage", "httpserver", "examples"}
 )
@@ -37,7 +38,7 @@ var importRules = map[string]struct {
 	"storage/storagetest":           {[]string{"consumer"}, [][]string{databases, jwt}},
 	"storage/internal/childtest":    {[]string{"consumer"}, [][]string{databases, jwt}},
 	"storage/internal":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, sqliteDriver, testingLibraries}},
-	"httpserver":                    {[]string{"consumer", "journey", "auth"}, [][]string{databases, testingLibraries}},
+	"httpserver":                    {[]string{"consumer", "journey", "auth"}, [][]string{databases, routers, testingLibraries}},
 	"examples":                      {everything, [][]string{testingLibraries}},
 }
 

@@ -22,6 +22,7 @@ type Store interface {
 	Purger
 	APIKeyReader
 	APIKeyManager
+	ChangeFeed
 }
 
 // Reader is what answering a request needs.

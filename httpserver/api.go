@@ -1,6 +1,8 @@
 package httpserver
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +39,17 @@ type Options struct {
 	// Auth says who is calling. Required.
 	Auth Authenticator
 
+	// Changes, if set, lets clients follow their document as an event stream, at
+	// {prefix}/me/events: the store that Store reads. Without it that path is none.
+	Changes consumer.ChangeFeed
+	// Heartbeat is the longest time that nothing is sent on an event stream, so that a
+	// connection which is gone is noticed, and one that is not stays open. As often the
+	// caller's credentials are checked again. Default: 15 seconds.
+	Heartbeat time.Duration
+	// MaxStreamsPerConsumer is how many event streams a consumer may have open on this
+	// API, over all its sessions and devices; one more is answered with 429. Default: 16.
+	MaxStreamsPerConsumer int
+
 	// CORSOrigins are the browser origins that may call the endpoint of the consumer,
 	// such as "https://shop.example.com", with a wildcard for subdomains as in
 	// "https://*.example.com", or "*" for any. None by default. The look-up by
@@ -65,6 +78,13 @@ type API struct {
 	timeout time.Duration
 	now     func() time.Time
 	logger  *slog.Logger
+
+	hub         *hub // nil without event streams
+	eventsCORS  *crossOrigin
+	heartbeat   time.Duration
+	streamReads chan struct{}   // as many tokens as streams that read
+	streaming   context.Context // ends when all streams have to
+	endStreams  context.CancelFunc
 }
 
 // New returns an API, or an error that names the option that is wrong.
@@ -76,8 +96,16 @@ func New(o Options) (*API, error) {
 		return nil, errors.New("httpserver: Options.Auth is missing")
 	case o.Timeout < 0:
 		return nil, errors.New("httpserver: Options.Timeout is negative")
+	case o.Heartbeat < 0:
+		return nil, errors.New("httpserver: Options.Heartbeat is negative")
+	case o.MaxStreamsPerConsumer < 0:
+		return nil, errors.New("httpserver: Options.MaxStreamsPerConsumer is negative")
 	}
 	cors, err := newCrossOrigin(o.CORSOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("httpserver: Options.CORSOrigins: %w", err)
+	}
+	eventsCORS, err := newCrossOrigin(o.CORSOrigins, headerLastEventID)
 	if err != nil {
 		return nil, fmt.Errorf("httpserver: Options.CORSOrigins: %w", err)
 	}
@@ -96,6 +124,12 @@ func New(o Options) (*API, error) {
 	}
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
+	}
+	a.eventsCORS, a.heartbeat = eventsCORS, cmp.Or(o.Heartbeat, defaultHeartbeat)
+	a.streamReads = make(chan struct{}, streamReads)
+	a.streaming, a.endStreams = context.WithCancel(context.Background())
+	if o.Changes != nil {
+		a.hub = newHub(o.Changes, cmp.Or(o.MaxStreamsPerConsumer, defaultMaxStreamsPerConsumer), a.logger)
 	}
 	return a, nil
 }

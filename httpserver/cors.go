@@ -19,7 +19,8 @@ type crossOrigin struct {
 // preflightMaxAge is how long a browser may remember what it was allowed, in seconds.
 const preflightMaxAge = 600
 
-func newCrossOrigin(origins []string) (*crossOrigin, error) {
+// newCrossOrigin also allows request headers beside those of the document.
+func newCrossOrigin(origins []string, requestHeaders ...string) (*crossOrigin, error) {
 	if len(origins) == 0 {
 		return &crossOrigin{}, nil
 	}
@@ -29,7 +30,7 @@ func newCrossOrigin(origins []string) (*crossOrigin, error) {
 	middleware, err := cors.NewMiddleware(cors.Config{
 		Origins:         origins,
 		Methods:         []string{http.MethodGet, http.MethodHead},
-		RequestHeaders:  []string{auth.HeaderAuthorization, auth.HeaderPublishableKey, "If-None-Match"},
+		RequestHeaders:  append(requestHeaders, auth.HeaderAuthorization, auth.HeaderPublishableKey, "If-None-Match"),
 		ResponseHeaders: []string{"ETag", "Retry-After", headerRequestID},
 		MaxAgeInSeconds: preflightMaxAge,
 	})

@@ -74,6 +74,8 @@ type world struct {
 	issuer *authtest.Issuer
 	log    *bytes.Buffer
 	api    *httpserver.API
+	// now is the clock of everything, which stands still unless a test changes it.
+	now func() time.Time
 	http.Handler
 }
 
@@ -81,7 +83,7 @@ type world struct {
 // one who has the same id as a consumer that the first has not.
 func newWorld(t *testing.T, change ...func(*httpserver.Options)) *world {
 	t.Helper()
-	w := &world{t: t, log: &bytes.Buffer{}, store: &fakeStore{snapshots: map[consumer.ConsumerKey]consumer.Snapshot{
+	w := &world{t: t, log: &bytes.Buffer{}, now: func() time.Time { return now }, store: &fakeStore{snapshots: map[consumer.ConsumerKey]consumer.Snapshot{
 		{OrganizationID: org, ConsumerID: "cons_1"}: {
 			Consumer: consumer.Consumer{
 				OrganizationID: org, ID: "cons_1", Email: new("marker@example.com"), FullName: new("Tom & <Jerry>"),
@@ -97,7 +99,7 @@ func newWorld(t *testing.T, change ...func(*httpserver.Options)) *world {
 			Consumer: consumer.Consumer{OrganizationID: otherOrg, ID: "cons_other", CreatedAt: now, UpdatedAt: now},
 		},
 	}}}
-	clock := func() time.Time { return now }
+	clock := func() time.Time { return w.now() }
 	var err error
 	w.issuer, err = authtest.NewIssuer(authtest.IssuerOptions{Now: clock})
 	must(t, err)

@@ -7,8 +7,9 @@ import (
 )
 
 // Handler answers everything under a prefix, such as "/api/v1/consumers": the
-// consumer's own document at {prefix}/me, the look-up at {prefix}/{id}, and 404 for
-// any other path, the prefix itself included. It can be a server's only handler.
+// consumer's own document at {prefix}/me, its event stream at {prefix}/me/events (with
+// [Options.Changes]), the look-up at {prefix}/{id}, and 404 for any other path, the
+// prefix itself included. It can be a server's only handler.
 //
 // On an [http.ServeMux] mount it twice, because for the pattern with the trailing
 // slash alone the mux would answer the bare prefix with a redirect:
@@ -27,9 +28,12 @@ func (a *API) Handler(prefix string) http.Handler {
 		prefix = ""
 	}
 	me, byID := a.cors.wrap(a.endpoint(a.serveMe)), a.endpoint(a.serveConsumer)
+	events := a.eventsCORS.wrap(a.endpoint(a.serveEvents))
 	return a.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		segment, ok := segmentBelow(prefix, r.URL)
 		switch {
+		case !ok && a.hub != nil && isEvents(prefix, r.URL):
+			events.ServeHTTP(w, r)
 		case !ok:
 			a.fail(w, r, errNoRoute)
 		case segment == "me":
@@ -46,6 +50,16 @@ func (a *API) Handler(prefix string) http.Handler {
 // the preflight requests of browsers.
 func (a *API) Me() http.Handler {
 	return a.outermost(a.cors.wrap(a.endpoint(a.serveMe)))
+}
+
+// Events answers with the consumer's event stream, on whatever path it is mounted, and
+// with 404 without [Options.Changes]. Mount it without a method in the pattern: it answers
+// other methods itself, and the preflight requests of browsers. What stands around it must
+// let [http.ResponseController] through, to flush and to set deadlines: a writer that can
+// only flush ends a stream at the server's WriteTimeout, and one that cannot ends it after
+// one event; the client then resumes.
+func (a *API) Events() http.Handler {
+	return a.outermost(a.eventsCORS.wrap(a.endpoint(a.serveEvents)))
 }
 
 // Consumer answers the look-up of the consumer whose id is the request's path value
@@ -85,6 +99,11 @@ func (a *API) endpoint(serve func(http.ResponseWriter, *http.Request) error) htt
 func answerOptions(w http.ResponseWriter) {
 	w.Header().Set("Allow", allowedMethods)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func isEvents(prefix string, u *url.URL) bool {
+	segment, ok := segmentBelow(prefix+"/me", u)
+	return ok && segment == "events"
 }
 
 // segmentBelow returns the one path segment that stands below the prefix, decoded.

@@ -23,7 +23,10 @@ type config struct {
 	demo        bool
 }
 
-const defaultDatabase = "sqlite:rejoin-demo.db"
+const (
+	defaultAddr     = "127.0.0.1:8080"
+	defaultDatabase = "sqlite:rejoin-demo.db"
+)
 
 // errHelp says that the usage was asked for, and printed.
 var errHelp = errors.New("help")
@@ -42,7 +45,7 @@ var variables = map[string]string{
 func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (config, error) {
 	var c config
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
-	flags.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`HOST:PORT` to listen on; port 0 picks one")
+	flags.StringVar(&c.addr, "addr", defaultAddr, "`HOST:PORT` to listen on; port 0 picks one")
 	flags.StringVar(&c.database, "database", defaultDatabase, databaseUsage)
 	flags.StringVar(&c.fixture, "fixture", "", "a JSON `FILE` with organizations, keys and consumers to load at the start")
 	flags.StringVar(&c.jwksURL, "jwks-url", "", "`URL` of the key set that consumer tokens are verified against (default: an issuer inside the server)")
@@ -71,6 +74,7 @@ Commands, each with its own -help:
   migrate   bring a database to the schema that this program needs, or say where it stands
   import    load a fixture of any size
   keys      create, list and revoke API keys
+  health    ask a running server whether it is ready
 Without a command it serves.
 `
 

@@ -4,7 +4,8 @@
 //	go run ./examples/server
 //	go run ./examples/server -help
 //
-// Beside serving it has commands for who runs a database: migrate, import and keys.
+// Beside serving it has commands for who runs a database: migrate, import and keys;
+// and health for who runs the server in a container.
 //
 // It is thin on purpose: flags, wiring and demonstration data. Every rule lives in
 // the library.
@@ -54,6 +55,7 @@ var commands = map[string]command{
 	"migrate": runMigrate,
 	"import":  runImport,
 	"keys":    runKeys,
+	"health":  runHealth,
 }
 
 func runServer(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {

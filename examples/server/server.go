@@ -34,6 +34,7 @@ type server struct {
 	listener net.Listener
 	database database
 	tokens   *tokens
+	api      *httpserver.API
 	// greeting is what the terminal is told once the server accepts.
 	greeting string
 }
@@ -69,6 +70,7 @@ func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err erro
 		return nil, err
 	}
 	s.http = newHTTPServer(handler, logger)
+	s.http.RegisterOnShutdown(s.api.EndStreams)
 	if err := s.load(ctx, c, organizations); err != nil {
 		return nil, err
 	}
@@ -170,12 +172,14 @@ func (s *server) handler(c config, base string, logger *slog.Logger) (http.Handl
 	api, err := httpserver.New(httpserver.Options{
 		Store:       s.database,
 		Auth:        authenticator,
+		Changes:     s.database,
 		CORSOrigins: c.corsOrigins,
 		Logger:      logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("-cors-origin must be scheme://host or scheme://host:port in lower case, without a path or a default port, or *: %w", err)
 	}
+	s.api = api
 	return api.Handler(apiPrefix), nil
 }
 

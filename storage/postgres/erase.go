@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/rejoinhq/rejoin/consumer"
-	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
 // anyErased also returns the schema's version, to spare a round trip.
@@ -43,7 +42,8 @@ func (t transaction) erase(ctx context.Context, key consumer.ConsumerKey) error 
 			return err
 		}
 	}
-	digest := row.ErasureDigest(key)
+	t.changed(key)
+	digest := key.Digest()
 	_, err := t.ExecContext(ctx,
 		`INSERT INTO erasures (organization_id, consumer_digest) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 		key.OrganizationID, digest[:])
@@ -60,7 +60,7 @@ func (t transaction) refuseErased(ctx context.Context, keys []consumer.ConsumerK
 	err := t.GetContext(ctx, &found, anyErased,
 		column(keys, func(k consumer.ConsumerKey) string { return k.OrganizationID }),
 		column(keys, func(k consumer.ConsumerKey) []byte {
-			digest := row.ErasureDigest(k)
+			digest := k.Digest()
 			return digest[:]
 		}))
 	if err != nil {

@@ -57,7 +57,7 @@ func (t transaction) merge(ctx context.Context, guest consumer.ConsumerKey, cons
 		SchemaVersion int64 `db:"schema_version"`
 		row.MergeState
 	}
-	digest := row.ErasureDigest(guest)
+	digest := guest.Digest()
 	if err := t.GetContext(ctx, &state, mergeState, guest.OrganizationID, guest.ConsumerID, consumerID, digest[:]); err != nil {
 		return consumer.WriteResult{}, err
 	}
@@ -75,5 +75,6 @@ func (t transaction) merge(ctx context.Context, guest consumer.ConsumerKey, cons
 		}
 		applied += n
 	}
+	t.changed(consumer.ConsumerKey{OrganizationID: guest.OrganizationID, ConsumerID: consumerID})
 	return consumer.WriteResult{Applied: applied, Stale: state.GuestRecords - applied}, t.erase(ctx, guest)
 }

@@ -15,6 +15,11 @@ type Options struct {
 	// and Snapshot instead, and which may lag behind. Empty means none.
 	ReadURL string
 
+	// ListenURL is the connection string of the connections on which [Store.Changes] is
+	// told of changes, when URL leads through a pooler: those must lead to the primary
+	// directly, or through a session of their own. Empty means URL.
+	ListenURL string
+
 	// MaxConnections is the greatest number of connections at a time, to each of the
 	// two servers; whoever finds all of them busy waits. Zero means 8, which is enough
 	// for a server with a few cores: more make it slower.
@@ -30,6 +35,9 @@ func (o Options) validate() error {
 	}
 	if _, err := pgx.ParseConfig(o.ReadURL); err != nil && o.ReadURL != "" {
 		fields = append(fields, consumer.FieldError{Field: "ReadURL", Message: "must be a connection string, or empty"})
+	}
+	if _, err := pgx.ParseConfig(o.ListenURL); err != nil && o.ListenURL != "" {
+		fields = append(fields, consumer.FieldError{Field: "ListenURL", Message: "must be a connection string, or empty"})
 	}
 	if o.MaxConnections < 0 {
 		fields = append(fields, consumer.FieldError{Field: "MaxConnections", Message: "must not be negative"})

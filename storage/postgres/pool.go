@@ -27,12 +27,9 @@ const (
 
 // newPool returns a pool of connections that are made when they are needed.
 func newPool(url string, connections int) (*sqlx.DB, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := parseURL(url)
 	if err != nil {
 		return nil, err
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectPatience
 	}
 	// The driver's default closes the connection whenever a context ends, and the
 	// server, which isn't told, goes on with the statement.
@@ -46,4 +43,12 @@ func newPool(url string, connections int) (*sqlx.DB, error) {
 	db.SetMaxIdleConns(connections) // a connection is a process of the server, and has prepared statements
 	db.SetConnMaxLifetime(connectionLifetime)
 	return db, nil
+}
+
+func parseURL(url string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(url)
+	if err == nil && config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectPatience
+	}
+	return config, err
 }

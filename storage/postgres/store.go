@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jmoiron/sqlx"
 
 	"github.com/rejoinhq/rejoin/consumer"
@@ -19,6 +21,10 @@ type Store struct {
 	primary *sqlx.DB
 	reading *sqlx.DB // a replica, or the same pool as primary
 	closed  atomic.Bool
+
+	listening *pgx.ConnConfig // of the connections that are told of changes
+	lifetime  context.Context // ends when the store is closed
+	end       context.CancelFunc
 }
 
 var _ consumer.Store = (*Store)(nil)
@@ -51,6 +57,10 @@ func connect(options Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{primary: primary, reading: primary}
+	s.lifetime, s.end = context.WithCancel(context.Background())
+	if s.listening, err = parseURL(cmp.Or(options.ListenURL, options.URL)); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if options.ReadURL == "" {
 		return s, nil
 	}
@@ -68,6 +78,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.end()
 	var failed []error
 	for _, db := range s.servers() {
 		failed = append(failed, db.Close())

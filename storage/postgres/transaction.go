@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/rejoinhq/rejoin/consumer"
 )
 
 // transaction is a write in progress, on a connection of its own.
@@ -17,7 +19,13 @@ import (
 // has the caller's context, and undoing the transaction has its own.
 type transaction struct {
 	*sqlx.Conn
+	// changes are the consumers whose records it has changed.
+	changes *[]consumer.ConsumerKey
 }
+
+// changed has everybody told, once the transaction is committed, whose records it
+// changed.
+func (t transaction) changed(keys ...consumer.ConsumerKey) { *t.changes = append(*t.changes, keys...) }
 
 const (
 	// rollbackPatience is how long undoing a transaction may take, before its connection
@@ -50,7 +58,7 @@ func (s *Store) attempt(ctx context.Context, locks []advisoryLock, do func(conte
 		return err
 	}
 	defer conn.Close()
-	t := transaction{conn}
+	t := transaction{conn, new([]consumer.ConsumerKey)}
 	if err := t.run(ctx, locks, do); err != nil {
 		t.rollback(ctx)
 		if isReadOnly(err) {
@@ -68,7 +76,7 @@ func (t transaction) run(ctx context.Context, locks []advisoryLock, do func(cont
 	if err := do(ctx, t); err != nil {
 		return err
 	}
-	_, err := t.ExecContext(ctx, `COMMIT`)
+	_, err := t.ExecContext(ctx, commit(*t.changes))
 	return err
 }
 

@@ -69,6 +69,9 @@ func (s *Store) write(ctx context.Context, batch consumer.Batch) (consumer.Write
 		if applied, err = t.putRecords(ctx, rows); err != nil {
 			return err
 		}
+		if applied > 0 {
+			t.changed(keys...)
+		}
 		return t.putAPIKeys(ctx, batch.APIKeys)
 	})
 	if err != nil {

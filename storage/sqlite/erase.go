@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 
 	"github.com/rejoinhq/rejoin/consumer"
-	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
 // anyErased takes the digests of one organization as a JSON array, so that it is
@@ -35,11 +34,13 @@ func (t transaction) erase(ctx context.Context, key consumer.ConsumerKey) error 
 			return err
 		}
 	}
-	digest := row.ErasureDigest(key)
-	_, err := t.ExecContext(ctx,
+	digest := key.Digest()
+	if _, err := t.ExecContext(ctx,
 		`INSERT INTO erasures (organization_id, consumer_digest) VALUES (?, ?) ON CONFLICT DO NOTHING`,
-		key.OrganizationID, digest[:])
-	return err
+		key.OrganizationID, digest[:]); err != nil {
+		return err
+	}
+	return t.changed(ctx, key)
 }
 
 // refuseErased returns consumer.ErrErased, without saying who it was, when any of
@@ -47,7 +48,7 @@ func (t transaction) erase(ctx context.Context, key consumer.ConsumerKey) error 
 func (t transaction) refuseErased(ctx context.Context, keys []consumer.ConsumerKey) error {
 	digests := make(map[string][]string) // by organization
 	for _, key := range keys {
-		digest := row.ErasureDigest(key)
+		digest := key.Digest()
 		digests[key.OrganizationID] = append(digests[key.OrganizationID], hex.EncodeToString(digest[:]))
 	}
 	statement := t.StmtxContext(ctx, t.anyErased)

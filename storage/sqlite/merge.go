@@ -52,7 +52,7 @@ func (s *Store) merge(ctx context.Context, organizationID, guestID, consumerID s
 
 func (t transaction) merge(ctx context.Context, guest consumer.ConsumerKey, consumerID string) (consumer.WriteResult, error) {
 	var state row.MergeState
-	digest := row.ErasureDigest(guest)
+	digest := guest.Digest()
 	if err := t.GetContext(ctx, &state, mergeState, guest.OrganizationID, guest.ConsumerID, consumerID, digest[:]); err != nil {
 		return consumer.WriteResult{}, err
 	}
@@ -67,5 +67,9 @@ func (t transaction) merge(ctx context.Context, guest consumer.ConsumerKey, cons
 		}
 		applied += n
 	}
-	return consumer.WriteResult{Applied: applied, Stale: state.GuestRecords - applied}, t.erase(ctx, guest)
+	result := consumer.WriteResult{Applied: applied, Stale: state.GuestRecords - applied}
+	if err := t.changed(ctx, consumer.ConsumerKey{OrganizationID: guest.OrganizationID, ConsumerID: consumerID}); err != nil {
+		return consumer.WriteResult{}, err
+	}
+	return result, t.erase(ctx, guest)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // requiredSchema is the version of the last file in migrations.
-const requiredSchema = 1
+const requiredSchema = 2
 
 // schemaVersion is a part of statements, hence in parentheses.
 const schemaVersion = `(SELECT max(version_id) FROM goose_db_version)`

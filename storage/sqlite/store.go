@@ -26,9 +26,12 @@ type Store struct {
 	writer  *sqlx.DB // one connection
 	readers *sqlx.DB // the same handle as writer for a database in memory
 	anchor  *sqlx.DB // keeps a database in memory alive, nil for a file
+	logging *sqlx.DB // one connection for the log of changes, nil in memory
 	closed  atomic.Bool
 
 	writing lazy[writeStatements]
+	feed    feed
+	log     changeLog
 }
 
 var _ consumer.Store = (*Store)(nil)
@@ -57,7 +60,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 
 // connect sets the handles up; only what comes after touches the database.
 func connect(options Options) (*Store, error) {
-	s := &Store{writing: newLazy[writeStatements]()}
+	s := &Store{writing: newLazy[writeStatements](), feed: newFeed()}
 	var err error
 	if options.Path == Memory {
 		err = s.connectMemory()
@@ -81,7 +84,11 @@ func (s *Store) connectFile(options Options) error {
 	if s.writer, err = handle(writerURI(path), 1); err != nil {
 		return err
 	}
-	s.readers, err = handle(readerURI(path), options.readers())
+	if s.readers, err = handle(readerURI(path), options.readers()); err != nil {
+		return err
+	}
+	s.logging, err = handle(readerURI(path), 1)
+	s.log = changeLog{db: s.logging, holds: true}
 	return err
 }
 
@@ -99,6 +106,7 @@ func (s *Store) connectMemory() error {
 	}
 	s.writer, err = handle(uri, 1)
 	s.readers = s.writer
+	s.log = changeLog{db: s.writer}
 	return err
 }
 
@@ -119,8 +127,10 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	var failed []error
-	for _, db := range []*sqlx.DB{s.readers, s.writer, s.anchor} { // the writer last cleans the log up
+	s.feed.mu.Lock()
+	failed := []error{s.log.close()}
+	s.feed.mu.Unlock()
+	for _, db := range []*sqlx.DB{s.readers, s.logging, s.writer, s.anchor} { // the writer last cleans the log up
 		if db != nil {
 			failed = append(failed, db.Close())
 		}

@@ -37,7 +37,11 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, transacti
 	if err := do(unwatched, t); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.feed.wake()
+	return nil
 }
 
 func (s *Store) begin(ctx context.Context) (*sqlx.Tx, error) {

@@ -50,6 +50,8 @@ type writeStatements struct {
 	putAdmission     *sqlx.NamedStmt
 	putAPIKey        *sqlx.Stmt
 	anyErased        *sqlx.Stmt
+	logChanges       *sqlx.Stmt
+	forgetChanges    *sqlx.Stmt
 }
 
 func (s *Store) prepareWriting(ctx context.Context) (*writeStatements, error) {
@@ -59,9 +61,11 @@ func (s *Store) prepareWriting(ctx context.Context) (*writeStatements, error) {
 	var w writeStatements
 	var err error
 	for statement, text := range map[**sqlx.Stmt]string{
-		&w.schema:    `SELECT ` + schemaVersion,
-		&w.putAPIKey: putAPIKey,
-		&w.anyErased: anyErased,
+		&w.schema:        `SELECT ` + schemaVersion,
+		&w.putAPIKey:     putAPIKey,
+		&w.anyErased:     anyErased,
+		&w.logChanges:    logChanges,
+		&w.forgetChanges: forgetChanges,
 	} {
 		if *statement, err = s.writer.PreparexContext(ctx, text); err != nil {
 			return nil, err
@@ -91,13 +95,18 @@ func (s *Store) write(ctx context.Context, batch consumer.Batch) (consumer.Write
 	if err != nil {
 		return consumer.WriteResult{}, err
 	}
-	applied := 0
+	keys, applied := batch.ConsumerKeys(), 0
 	err = s.transact(ctx, func(ctx context.Context, t transaction) error {
-		if err := t.refuseErased(ctx, batch.ConsumerKeys()); err != nil {
+		if err := t.refuseErased(ctx, keys); err != nil {
 			return err
 		}
 		if applied, err = t.putRecords(ctx, row.FromBatch(batch)); err != nil {
 			return err
+		}
+		if applied > 0 {
+			if err := t.changed(ctx, keys...); err != nil {
+				return err
+			}
 		}
 		return t.putAPIKeys(ctx, batch.APIKeys)
 	})

@@ -71,7 +71,7 @@ func wantContextError(t *testing.T, store consumer.Store, ctx context.Context, w
 	for method, err := range map[string]error{
 		"Consumer": consumerErr, "Consumers": consumersErr, "Snapshot": snapshotErr, "Export": exportErr,
 		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "Erase": store.Erase(ctx, organization, otherPerson),
-		"OrganizationByKey": keyErr, "APIKeys": keysErr,
+		"OrganizationByKey": keyErr, "APIKeys": keysErr, "Changes": store.Changes(ctx, &listener{}),
 		"RevokeAPIKey": store.RevokeAPIKey(ctx, organization, apiKey("pk_test_1").Digest, at(0)),
 	} {
 		if !errors.Is(err, want) {

@@ -22,6 +22,7 @@ type Model struct {
 	admissions     map[recordKey]consumer.Admission
 	erased         map[consumer.ConsumerKey]bool
 	apiKeys        map[[32]byte]consumer.APIKey
+	followers      map[*follower]bool
 }
 
 type recordKey struct {
@@ -40,6 +41,7 @@ func NewModel() *Model {
 		admissions:     make(map[recordKey]consumer.Admission),
 		erased:         make(map[consumer.ConsumerKey]bool),
 		apiKeys:        make(map[[32]byte]consumer.APIKey),
+		followers:      make(map[*follower]bool),
 	}
 }
 
@@ -149,6 +151,9 @@ func (m *Model) Write(ctx context.Context, batch consumer.Batch) (consumer.Write
 		return consumer.WriteResult{}, consumer.ErrConflict
 	}
 	applied := m.put(batch)
+	if applied > 0 {
+		m.changed(batch.ConsumerKeys()...)
+	}
 	for _, k := range batch.APIKeys {
 		if _, known := m.apiKeys[k.Digest]; !known {
 			m.apiKeys[k.Digest] = copyAPIKey(k)
@@ -210,6 +215,7 @@ func (m *Model) Erase(ctx context.Context, organizationID, consumerID string) er
 }
 
 func (m *Model) erase(key consumer.ConsumerKey) {
+	m.changed(key)
 	m.erased[key] = true
 	delete(m.consumers, key)
 	maps.DeleteFunc(m.participations, func(k recordKey, _ consumer.Participation) bool { return k.ConsumerKey == key })
@@ -244,6 +250,7 @@ func (m *Model) Merge(ctx context.Context, organizationID, guestID, consumerID s
 		moved.Admissions[i].ConsumerID = consumerID
 	}
 	applied := m.put(moved)
+	m.changed(consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: consumerID})
 	m.erase(guest)
 	return consumer.WriteResult{Applied: applied, Stale: records - applied}, nil
 }
@@ -379,4 +386,60 @@ func copyOf[T any](p *T) *T {
 		return nil
 	}
 	return new(*p)
+}
+
+// follower is a call to Changes.
+type follower struct {
+	untold []uint64
+	awake  chan struct{} // holds a token while there is something untold
+}
+
+// Changes implements [consumer.ChangeFeed].
+func (m *Model) Changes(ctx context.Context, listener consumer.ChangeListener) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f := &follower{awake: make(chan struct{}, 1)}
+	m.mu.Lock()
+	m.followers[f] = true
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.followers, f)
+	}()
+	listener.Following()
+	tick := time.NewTicker(confirmInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.awake:
+		case <-tick.C:
+		}
+		m.mu.Lock()
+		moment, consumers := time.Now(), f.untold
+		f.untold = nil
+		m.mu.Unlock()
+		if len(consumers) > 0 {
+			listener.Changed(consumers)
+		}
+		listener.Confirmed(moment)
+	}
+}
+
+const confirmInterval = 100 * time.Millisecond
+
+// changed notes what the followers are to be told.
+func (m *Model) changed(keys ...consumer.ConsumerKey) {
+	for f := range m.followers {
+		for _, key := range keys {
+			f.untold = append(f.untold, key.Hash())
+		}
+		select {
+		case f.awake <- struct{}{}:
+		default:
+		}
+	}
 }

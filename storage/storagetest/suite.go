@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) consumer.Store) {
 		{"decimal", decimalCases()},
 		{"isolation", isolationCases()},
 		{"context", contextCases()},
+		{"change feed", changeFeedCases()},
 		{"concurrency", concurrencyCases()},
 	} {
 		t.Run(topic.name, func(t *testing.T) {

@@ -52,6 +52,12 @@ func probes() []probe {
 		{"Snapshot", func(ctx context.Context, s consumer.Store) (any, error) { return s.Snapshot(ctx, organization, person) }},
 		{"Export", func(ctx context.Context, s consumer.Store) (any, error) { return s.Export(ctx, organization, person) }},
 		{"APIKeys", func(ctx context.Context, s consumer.Store) (any, error) { return s.APIKeys(ctx, organization) }},
+		// Whoever follows changes runs the Store, and is told hashes of all organizations.
+		{"Changes", func(ctx context.Context, s consumer.Store) (any, error) {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			return nil, s.Changes(ctx, &listener{})
+		}},
 		// Purging is for who runs the Store, and concerns all organizations. What the
 		// other one has is too young for it here.
 		{"Purge", func(ctx context.Context, s consumer.Store) (any, error) { return s.Purge(ctx, at(-9), 100) }},

@@ -1,7 +1,6 @@
 package row_test
 
 import (
-	"encoding/hex"
 	"slices"
 	"testing"
 	"time"
@@ -97,23 +96,6 @@ func TestRowsAreInTheOrderOfTheirKeys(t *testing.T) {
 	}
 	if !slices.Equal(ids, []string{"B", "a", "c"}) {
 		t.Errorf("the order is %v", ids)
-	}
-}
-
-// TestErasureDigestIsPinned because another digest would forget who was erased.
-func TestErasureDigestIsPinned(t *testing.T) {
-	digest := row.ErasureDigest(consumer.ConsumerKey{OrganizationID: "org_1", ConsumerID: "cons_1"})
-	const want = "e586dfc2a5decd4826df2aa6682dfb429a3ae3c3aab096eba1e4ab7e02b1dfb5"
-	if got := hex.EncodeToString(digest[:]); got != want {
-		t.Errorf("the digest is %s, want %s", got, want)
-	}
-}
-
-func TestErasureDigestTellsIDsApart(t *testing.T) {
-	a := row.ErasureDigest(consumer.ConsumerKey{OrganizationID: "a", ConsumerID: "bc"})
-	b := row.ErasureDigest(consumer.ConsumerKey{OrganizationID: "ab", ConsumerID: "c"})
-	if a == b {
-		t.Error("two consumers have one digest")
 	}
 }
 

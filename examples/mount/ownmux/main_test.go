@@ -5,26 +5,15 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/rejoinhq/rejoin/auth/authtest"
-	"github.com/rejoinhq/rejoin/storage/sqlite"
+	"github.com/rejoinhq/rejoin/examples/mount/internal/demo"
 )
 
 func TestMux(t *testing.T) {
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: ":memory:"})
+	shop, err := demo.Open(t.Context())
 	must(t, err)
-	t.Cleanup(func() { must(t, store.Close()) })
-	must(t, store.Migrate(t.Context()))
-	_, err = store.Write(t.Context(), oneConsumerInAQueue(time.Now()))
-	must(t, err)
-	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{})
-	must(t, err)
-	keySet, err := issuer.KeySet()
-	must(t, err)
-	token, err := issuer.Token(authtest.Claims{OrganizationID: organizationID, ConsumerID: consumerID})
-	must(t, err)
-	mux, err := newMux(store, keySet)
+	t.Cleanup(func() { must(t, shop.Close()) })
+	mux, err := newMux(shop.Store, shop.Keys)
 	must(t, err)
 
 	for path, want := range map[string]struct {
@@ -39,8 +28,8 @@ func TestMux(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, path, nil)
-			r.Header.Set("X-Publishable-Key", publishableKey)
-			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("X-Publishable-Key", demo.PublishableKey)
+			r.Header.Set("Authorization", "Bearer "+shop.Token)
 			recorder := httptest.NewRecorder()
 			mux.ServeHTTP(recorder, r)
 			if recorder.Code != want.status || !strings.Contains(recorder.Body.String(), want.body) {

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// healthTimeout is how long a server may take to say whether it is ready.
+const healthTimeout = 3 * time.Second
+
+// runHealth asks a server on this machine whether it is ready. It is for the health
+// checks of container engines: the image holds no other program that could ask.
+func runHealth(ctx context.Context, args []string, getenv func(string) string, stdout, _ io.Writer) error {
+	flags := flag.NewFlagSet("health", flag.ContinueOnError)
+	addr := flags.String("addr", defaultAddr, "`HOST:PORT` that the server listens on")
+	if _, err := parseFlags(flags, args, getenv, stdout, "health [flags]", healthUsage); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("health: unexpected argument %q", flags.Arg(0))
+	}
+	url, err := readinessURL(*addr)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return errors.New("-addr must be HOST:PORT")
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // and no proxy
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("health: %s answers %s", url, response.Status)
+	}
+	fmt.Fprintln(stdout, "ready")
+	return nil
+}
+
+const healthUsage = `
+Exits with 0 if the server is ready (GET /readyz), and with 1 otherwise.
+`
+
+// readinessURL is where the server that listens on an address says whether it is ready.
+// One on all interfaces is reached on the loopback one too.
+func readinessURL(addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", errors.New("-addr must be HOST:PORT")
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/readyz", nil
+}

@@ -1,0 +1,280 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
+
+// feedPatience is how long a change may take to be told before a case fails.
+const feedPatience = 10 * time.Second
+
+func changeFeedCases() []storeCase {
+	one := func() consumer.Batch { return together(profiles(profile()), participations(participation())) }
+	return []storeCase{
+		{"following comes before anything else", func(t *testing.T, store consumer.Store) {
+			write(t, store, one())
+			follow(t, store) // fails otherwise
+		}},
+		{"a write is told", toldOf(one(), func(t *testing.T, store consumer.Store) {
+			write(t, store, participations(participation(becoming(consumer.StatusLeft, at(1)))))
+		}, person)},
+		{"a profile is told", toldOf(consumer.Batch{}, func(t *testing.T, store consumer.Store) {
+			write(t, store, profiles(profile()))
+		}, person)},
+		{"an admission is told", toldOf(one(), func(t *testing.T, store consumer.Store) {
+			write(t, store, admissions(admission()))
+		}, person)},
+		{"every consumer of a batch is told", toldOf(one(), func(t *testing.T, store consumer.Store) {
+			later := participations(participation(becoming(consumer.StatusLeft, at(1))))
+			write(t, store, together(later, movedToOther(later)))
+		}, person, otherPerson)},
+		{"an erasure is told", toldOf(one(), func(t *testing.T, store consumer.Store) {
+			erase(t, store, organization, person)
+		}, person)},
+		{"a merge is told of both", toldOf(together(one(), movedToOther(one())), func(t *testing.T, store consumer.Store) {
+			if _, err := store.Merge(t.Context(), organization, otherPerson, person); err != nil {
+				t.Errorf("Merge: %v", err)
+			}
+		}, person, otherPerson)},
+		{"a batch of thousands is told", testManyChanges},
+		{"what is told can be read", testToldCanBeRead},
+		{"every listener is told", func(t *testing.T, store consumer.Store) {
+			first, second := follow(t, store), follow(t, store)
+			write(t, store, one())
+			first.want(t, person)
+			second.want(t, person)
+		}},
+		{"a listener that came later is told what comes after", func(t *testing.T, store consumer.Store) {
+			write(t, store, one())
+			l := follow(t, store)
+			write(t, store, movedToOther(one()))
+			l.want(t, otherPerson)
+		}},
+		{"a listener that has left is told nothing", testListenerLeaves},
+		{"it is confirmed again and again that all was told", testConfirmed},
+		{"no change of concurrent writers is missed", testNoChangeIsMissed},
+	}
+}
+
+// toldOf makes a change while somebody listens.
+func toldOf(before consumer.Batch, change func(*testing.T, consumer.Store), consumers ...string) func(*testing.T, consumer.Store) {
+	return func(t *testing.T, store consumer.Store) {
+		write(t, store, before)
+		l := follow(t, store)
+		change(t, store)
+		l.want(t, consumers...)
+	}
+}
+
+// listener notes what it is told.
+type listener struct {
+	// onChange, if set, is called with each consumer.
+	onChange func(hash uint64)
+
+	mu        sync.Mutex
+	following bool
+	confirmed time.Time
+	told      []uint64
+	news      chan struct{} // holds a token when something was told
+}
+
+func (l *listener) Following() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.following = true
+	l.wake()
+}
+
+func (l *listener) Confirmed(moment time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.confirmed = moment
+	l.wake()
+}
+
+func (l *listener) Lost() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.following = false
+}
+
+func (l *listener) Changed(consumers []uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.following { // otherwise whoever waits for it fails
+		l.told = append(l.told, consumers...)
+	}
+	if l.onChange != nil {
+		for _, hash := range consumers {
+			l.onChange(hash)
+		}
+	}
+	l.wake()
+}
+
+func (l *listener) wake() {
+	select {
+	case l.news <- struct{}{}:
+	default:
+	}
+}
+
+// follow listens until the case ends, and returns once nothing can be missed.
+func follow(t *testing.T, store consumer.ChangeFeed) *listener {
+	t.Helper()
+	l := &listener{news: make(chan struct{}, 1)}
+	followWith(t, store, l)
+	return l
+}
+
+func followWith(t *testing.T, store consumer.ChangeFeed, l *listener) (leave func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- store.Changes(ctx, l) }()
+	leave = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Changes returned %v, want the context's error", err)
+		}
+	})
+	t.Cleanup(leave)
+	l.until(t, "following", func() bool { return l.following })
+	return leave
+}
+
+// until waits for a condition, which it asks with the listener locked.
+func (l *listener) until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	patience := time.NewTimer(feedPatience)
+	defer patience.Stop()
+	for {
+		l.mu.Lock()
+		holds := condition()
+		l.mu.Unlock()
+		if holds {
+			return
+		}
+		select {
+		case <-l.news:
+		case <-patience.C:
+			t.Fatalf("waited in vain for: %s", what)
+		}
+	}
+}
+
+// want waits until consumers of the first organization were told.
+func (l *listener) want(t *testing.T, consumerIDs ...string) {
+	t.Helper()
+	for _, id := range consumerIDs {
+		hash := consumer.ConsumerKey{OrganizationID: organization, ConsumerID: id}.Hash()
+		l.until(t, id+" is told", func() bool { return slices.Contains(l.told, hash) })
+	}
+}
+
+func testManyChanges(t *testing.T, store consumer.Store) {
+	const many = 3000
+	var batch consumer.Batch
+	var ids []string
+	for n := range many {
+		ids = append(ids, fmt.Sprintf("cons_%d", n))
+		batch.Consumers = append(batch.Consumers, profile(func(c *consumer.Consumer) { c.ID = ids[n] }))
+	}
+	l := follow(t, store)
+	write(t, store, batch)
+	l.until(t, "all are told", func() bool { return len(l.told) >= many })
+	slices.Sort(l.told)
+	for _, id := range ids {
+		hash := consumer.ConsumerKey{OrganizationID: organization, ConsumerID: id}.Hash()
+		if _, told := slices.BinarySearch(l.told, hash); !told {
+			t.Fatalf("%s was not told", id)
+		}
+	}
+}
+
+// testToldCanBeRead reads within the call, and wants to find at least what was written.
+func testToldCanBeRead(t *testing.T, store consumer.Store) {
+	const writes = 50
+	var mu sync.Mutex
+	read := -1
+	l := &listener{news: make(chan struct{}, 1)}
+	l.onChange = func(uint64) {
+		s, err := store.Snapshot(context.Background(), organization, person)
+		if err != nil {
+			t.Errorf("Snapshot: %v", err)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		read = max(read, int(*s.Participations[0].Position))
+	}
+	followWith(t, store, l)
+	for n := range writes {
+		write(t, store, together(profiles(profile()), participations(participation(
+			becoming(consumer.StatusQueued, at(n)), func(p *consumer.Participation) { p.Position = new(int64(n)) }))))
+		l.until(t, fmt.Sprintf("write %d is told and read", n), func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return read >= n
+		})
+	}
+}
+
+// testConfirmed holds that what was written before a moment that is confirmed was told.
+func testConfirmed(t *testing.T, store consumer.Store) {
+	l := follow(t, store)
+	for n := range 5 {
+		id := fmt.Sprintf("cons_%d", n)
+		write(t, store, profiles(profile(func(c *consumer.Consumer) { c.ID = id })))
+		written := time.Now()
+		hash := consumer.ConsumerKey{OrganizationID: organization, ConsumerID: id}.Hash()
+		l.until(t, "a later moment is confirmed", func() bool {
+			if l.confirmed.After(written) && !slices.Contains(l.told, hash) {
+				t.Errorf("a moment after the write of %s was confirmed before it was told", id)
+			}
+			return l.confirmed.After(written)
+		})
+	}
+}
+
+func testListenerLeaves(t *testing.T, store consumer.Store) {
+	l := &listener{news: make(chan struct{}, 1)}
+	leave := followWith(t, store, l)
+	leave()
+	write(t, store, profiles(profile()))
+	follow(t, store)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.told) > 0 {
+		t.Error("it was told after Changes had returned")
+	}
+}
+
+func testNoChangeIsMissed(t *testing.T, store consumer.Store) {
+	const writers, each = 4, 25
+	l := follow(t, store)
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for n := range each {
+				id := fmt.Sprintf("cons_%d_%d", w, n)
+				if _, err := store.Write(t.Context(), profiles(profile(func(c *consumer.Consumer) { c.ID = id }))); err != nil {
+					t.Errorf("Write: %v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for w := range writers {
+		for n := range each {
+			l.want(t, fmt.Sprintf("cons_%d_%d", w, n))
+		}
+	}
+}

@@ -154,6 +154,71 @@ func TestWaitingWriteEndsWithItsDeadline(t *testing.T) {
 	}
 }
 
+// lockForAlone takes the file for one connection alone, as whoever removes the log
+// does, until unlock is called.
+func lockForAlone(t *testing.T, store *sqlite.Store, path string) (unlock func()) {
+	t.Helper()
+	for _, db := range []*sqlx.DB{store.Writer(), store.Readers()} {
+		db.SetMaxIdleConns(0) // or nobody else could
+	}
+	raw := openRaw(t, path)
+	raw.SetMaxOpenConns(1)
+	for _, statement := range []string{`PRAGMA locking_mode = EXCLUSIVE`, `BEGIN EXCLUSIVE`, `COMMIT`} {
+		execRaw(t, raw, statement) // the lock stays when the transaction is over
+	}
+	return func() {
+		if err := raw.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestWaitingReadEndsWithItsDeadline holds although a read's statement watches no
+// context.
+func TestWaitingReadEndsWithItsDeadline(t *testing.T) {
+	path := newPath(t)
+	store := newStore(t, path)
+	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
+		t.Fatal(err)
+	}
+	unlock := lockForAlone(t, store, path)
+	for name, read := range map[string]func(context.Context) error{
+		"Consumer": func(ctx context.Context) error { _, err := store.Consumer(ctx, "org_1", "cons_1"); return err },
+		"Consumers": func(ctx context.Context) error {
+			_, err := store.Consumers(ctx, "org_1", []string{"cons_1"})
+			return err
+		},
+		"Snapshot": func(ctx context.Context) error { _, err := store.Snapshot(ctx, "org_1", "cons_1"); return err },
+		"Export":   func(ctx context.Context) error { _, err := store.Export(ctx, "org_1", "cons_1"); return err },
+		"APIKeys":  func(ctx context.Context) error { _, err := store.APIKeys(ctx, "org_1"); return err },
+		"Ping":     store.Ping,
+	} {
+		const patience = 100 * time.Millisecond
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		begun := time.Now()
+		err := read(ctx)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s returned the error %v, want context.DeadlineExceeded", name, err)
+		}
+		if waited := time.Since(begun); waited > patience+2*time.Second {
+			t.Errorf("%s with a deadline of %v took %v", name, patience, waited)
+		}
+	}
+	read := make(chan error)
+	go func() {
+		_, err := store.Snapshot(t.Context(), "org_1", "cons_1")
+		read <- err
+	}()
+	for store.Readers().Stats().InUse == 0 {
+		runtime.Gosched()
+	}
+	unlock()
+	if err := <-read; err != nil {
+		t.Errorf("Snapshot returned the error %v when the lock was free", err)
+	}
+}
+
 func TestWaitingWriteSucceedsWhenTheLockIsFree(t *testing.T) {
 	path := newPath(t)
 	store := newStore(t, path)

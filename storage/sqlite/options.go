@@ -13,15 +13,16 @@ type Options struct {
 	// existing one keeps its mode. Beside it SQLite keeps two more, Path-wal and
 	// Path-shm, which belong to the database as long as it is open. So long the same
 	// process must not open the file by other means: closing it again would take
-	// SQLite's locks away.
+	// SQLite's locks away. Nor may anything but SQLite shorten the file: readers map it
+	// into memory, and touching what is gone, or what the disk cannot read, ends the
+	// process.
 	//
 	// With [Memory] the database is in memory, belongs to this Store alone, and is
 	// gone when it is closed.
 	Path string
 
 	// Readers is the greatest number of reads at a time; more of them wait. Zero
-	// means 4, which is enough for a few cores: more connections cost memory and
-	// make it slower. A database in memory has one connection for everything.
+	// means 4, which is enough for a few cores: more connections make it slower. A database in memory has one connection for everything.
 	Readers int
 }
 

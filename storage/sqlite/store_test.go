@@ -193,6 +193,10 @@ func TestSettings(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the writer's settings (-want +got):\n%s", diff)
 	}
+	var mapped int64
+	if err := store.Readers().GetContext(t.Context(), &mapped, `PRAGMA mmap_size`); err != nil || mapped != 1<<31-1<<16 {
+		t.Errorf("readers map %d bytes, error %v, want as much as SQLite can", mapped, err)
+	}
 	if _, err := store.Readers().ExecContext(t.Context(), `DELETE FROM consumers`); err == nil {
 		t.Error("a reader may write")
 	}

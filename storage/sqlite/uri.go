@@ -37,11 +37,19 @@ func writerURI(path string) string {
 	})
 }
 
+// mappedSize is how much of a file readers map into memory, in bytes: as much as SQLite
+// can. What lies behind is read as without. Of a file with a million consumers, a
+// snapshot takes a quarter less time so; a larger cache of their own makes readers no
+// faster. The pages belong to the operating system, which keeps one copy for all
+// readers and takes it back when it needs the room.
+const mappedSize = "2147418112"
+
 // readerURI opens an existing file for reading only.
 func readerURI(path string) string {
 	return fileURI(path, url.Values{
 		"mode":          {"ro"},
 		"_busy_timeout": {readerBusyTimeout},
+		"_pragma":       {"mmap_size(" + mappedSize + ")"},
 	})
 }
 

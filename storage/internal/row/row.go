@@ -8,22 +8,22 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Row is one record as a table holds it. The db names are those of the named
-// parameters in the adapters' statements.
+// Row is one record as a table holds it.
 type Row struct {
 	Key
 	// UpdatedAt is in microseconds since 1970, negative before.
-	UpdatedAt int64 `db:"updated_at"`
+	UpdatedAt int64
 	// StatusRank is the Rank of the record's version, 0 for a profile.
-	StatusRank int `db:"status_rank"`
+	StatusRank int
 	// ExpiresAt is in the same unit, nil when the record doesn't expire.
-	ExpiresAt *int64 `db:"expires_at"`
+	ExpiresAt *int64
 	// Record is the canonical JSON. It never contains a raw line feed, because JSON
 	// escapes control characters in strings and the canonical form has no spaces.
-	Record string `db:"record"`
+	Record string
 }
 
-// Key names a record within its table. A profile has neither Type nor ID.
+// Key names a record within its table. A profile has neither Type nor ID. The db names
+// are those of the columns when a statement returns keys.
 type Key struct {
 	OrganizationID string `db:"organization_id"`
 	ConsumerID     string `db:"consumer_id"`

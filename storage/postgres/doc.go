@@ -43,6 +43,31 @@
 // transaction. Run [Store.Migrate] on a direct connection, or through session
 // pooling, because its lock belongs to the session.
 //
+// # Changes
+//
+// [Store.Changes] is told by LISTEN and NOTIFY. Each call has one connection more than
+// [Options.MaxConnections], and tries it a few times a second. It must lead to the primary and
+// stay in one session: where URL leads through a pooler of transactions, set
+// [Options.ListenURL]. A feed follows only once it has heard what another connection notified,
+// so a wrong one is never followed, instead of being followed in vain. With a replica it
+// tells of a change when the replica shows it; one that is silent, or further behind than a
+// minute, makes the feed lost until it is back. Whoever may connect to the database may
+// notify, and thereby name consumers of whom nothing changed.
+//
+// The server commits transactions that notify one after another, whatever database they
+// are of: each holds a lock while it waits for the disk (and for synchronous standbys), so
+// they don't share a flush. Measured on two cores that others used too (PostgreSQL 15, fsync
+// on, medians of four alternations), as a part of what the same writers reach without
+// notification: 8 and 32 concurrent writers of one record each about half, with figures
+// that scatter widely; bare transactions of one update, which show the lock itself, 0.46
+// with 8 clients and 0.14 with 32. With a single writer no difference showed. Who writes
+// much does so in batches, each of which is one commit. A write that changes nothing notifies
+// nobody.
+//
+// The server keeps notifications for the slowest listener, 8 GB by default, and refuses
+// commits when that is full (pg_notification_queue_usage shows it). A listener of this
+// package that doesn't return holds them up like any other.
+//
 // # Replicas
 //
 // With [Options.ReadURL] a read replica answers [Store.Consumer], [Store.Consumers]

@@ -1,7 +1,6 @@
 package httpserver
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -9,12 +8,6 @@ import (
 )
 
 const contentTypeJSON = "application/json; charset=utf-8"
-
-// withTimeout bounds what the request waits for.
-func (a *API) withTimeout(r *http.Request) (*http.Request, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(r.Context(), a.timeout)
-	return r.WithContext(ctx), cancel
-}
 
 // answer writes a document. It is the person's own: no cache may keep it for others,
 // and even the person's own browser asks each time (RFC 9111, section 5.2.2).

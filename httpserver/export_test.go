@@ -1,8 +1,10 @@
 package httpserver
 
 import (
+	"context"
 	"net/http"
 	"reflect"
+	"time"
 )
 
 // ErrorBody is the form of every error.
@@ -16,3 +18,9 @@ func Observed(w http.ResponseWriter) http.ResponseWriter { return &exchange{Resp
 
 // ObservedStatus is the status that was noted.
 func ObservedStatus(w http.ResponseWriter) int { return w.(*exchange).status }
+
+// NewDeadline makes the context of a request.
+func NewDeadline(parent context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	d := &deadline{Context: parent, at: time.Now().Add(timeout)}
+	return d, d.cancel
+}

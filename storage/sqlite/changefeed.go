@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
@@ -52,14 +53,17 @@ func (t transaction) changed(ctx context.Context, keys ...consumer.ConsumerKey) 
 type feed struct {
 	written chan struct{} // holds a token when this process has committed something
 
+	// looks counts how often somebody has begun to look at the log.
+	looks atomic.Uint64
+
 	mu        sync.Mutex // held while the log is read and the listeners are told
 	listeners map[*consumer.ChangeListener]struct{}
 	seen      int64 // the revision up to which they were told
 	lost      bool
 }
 
-func newFeed() feed {
-	return feed{written: make(chan struct{}, 1), listeners: make(map[*consumer.ChangeListener]struct{})}
+func newFeed() *feed {
+	return &feed{written: make(chan struct{}, 1), listeners: make(map[*consumer.ChangeListener]struct{})}
 }
 
 // wake makes one of those who wait in Changes look at the log at once.
@@ -148,8 +152,12 @@ func (s *Store) unlisten(listener *consumer.ChangeListener) {
 // calls it to be exact. It returns [consumer.ErrUnavailable] when the log cannot be read;
 // the listeners were told of that too.
 func (s *Store) CatchUp() error {
+	arrived := s.feed.looks.Load()
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
+	if s.feed.looks.Load() > arrived && !s.feed.lost {
+		return nil // somebody has looked while this call waited for its turn
+	}
 	return s.catchUp()
 }
 
@@ -162,6 +170,7 @@ func (s *Store) catchUp() error {
 }
 
 func (f *feed) catchUp(log *changeLog) error {
+	f.looks.Add(1)
 	if len(f.listeners) == 0 {
 		newest, err := log.newest()
 		f.seen, f.lost = newest, err != nil

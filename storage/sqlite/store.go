@@ -30,7 +30,7 @@ type Store struct {
 	closed  atomic.Bool
 
 	writing lazy[writeStatements]
-	feed    feed
+	feed    *feed
 	log     changeLog
 }
 

@@ -67,6 +67,7 @@ type Cache struct {
 
 	taken        atomic.Bool
 	hits, misses atomic.Int64
+	unmeasure    atomic.Pointer[func() error] // nil before an API has it
 	stop         context.CancelFunc
 	stopped      chan struct{}
 }
@@ -136,10 +137,14 @@ func (c *Cache) follow(ctx context.Context, feed consumer.ChangeFeed, logger *sl
 }
 
 // Close stops following the feed, and drops what is held. An API that still uses the cache
-// asks the store for each request. It always returns nil, and may be called again.
+// asks the store for each request. It may be called again, and the errors that it returns
+// are those of the meter provider that stops to measure it.
 func (c *Cache) Close() error {
 	c.stop()
 	<-c.stopped
+	if unmeasure := c.unmeasure.Swap(nil); unmeasure != nil {
+		return (*unmeasure)()
+	}
 	return nil
 }
 

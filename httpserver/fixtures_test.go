@@ -3,11 +3,13 @@ package httpserver_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"time"
 
@@ -67,6 +69,38 @@ func (s *fakeStore) Consumer(ctx context.Context, organizationID, consumerID str
 	return snapshot.Consumer, err
 }
 
+// testCache is a variable of the environment: with "on" every world has a cache, so that
+// all that holds without one is held with one too.
+const testCache = "REJOIN_TEST_CACHE"
+
+// watchingFeed is the exact feed of a fakeStore, which it compares with what it was.
+type watchingFeed struct {
+	fakeFeed
+	store *fakeStore
+	known map[consumer.ConsumerKey]string
+}
+
+func (f *watchingFeed) CatchUp() error {
+	if f.store.err != nil || f.store.hangs || f.store.panics != nil {
+		return consumer.ErrUnavailable
+	}
+	present := make(map[consumer.ConsumerKey]string)
+	for key, snapshot := range f.store.snapshots {
+		text, err := json.Marshal(snapshot)
+		if err != nil {
+			return err
+		}
+		present[key] = string(text)
+	}
+	for key := range f.known {
+		if present[key] != f.known[key] {
+			f.Changed([]uint64{key.Hash()})
+		}
+	}
+	f.known = present
+	return nil
+}
+
 // world is an API with everything around it.
 type world struct {
 	t      *testing.T
@@ -122,6 +156,11 @@ func newWorld(t *testing.T, change ...func(*httpserver.Options)) *world {
 	}
 	for _, c := range change {
 		c(&options)
+	}
+	if options.Cache == nil && options.Store == consumer.Reader(w.store) && os.Getenv(testCache) == "on" {
+		options.Cache, err = httpserver.NewCache(httpserver.CacheOptions{Changes: &watchingFeed{store: w.store}})
+		must(t, err)
+		t.Cleanup(func() { must(t, options.Cache.Close()) })
 	}
 	w.api, err = httpserver.New(options)
 	must(t, err)

@@ -76,13 +76,16 @@ func measureCache(meter metric.Meter, cache *Cache) error {
 	}
 	hit := metric.WithAttributeSet(attribute.NewSet(attribute.String("rejoin.cache.result", "hit")))
 	miss := metric.WithAttributeSet(attribute.NewSet(attribute.String("rejoin.cache.result", "miss")))
-	_, err = meter.RegisterCallback(func(_ context.Context, observe metric.Observer) error {
+	registration, err := meter.RegisterCallback(func(_ context.Context, observe metric.Observer) error {
 		stats := cache.Stats()
 		observe.ObserveInt64(requests, stats.Hits, hit)
 		observe.ObserveInt64(requests, stats.Misses, miss)
 		observe.ObserveInt64(size, stats.Bytes)
 		return nil
 	}, requests, size)
+	if err == nil {
+		cache.unmeasure.Store(new(registration.Unregister))
+	}
 	return err
 }
 

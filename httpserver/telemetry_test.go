@@ -247,8 +247,16 @@ func TestTracingOfAMiddlewareAround(t *testing.T) {
 	}
 }
 
-// measurements are all points of all instruments, as "name{labels}" with their values.
+// measurements are all points of all instruments, as "name{labels}" with their values,
+// without what a cache says.
 func measurements(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64 {
+	t.Helper()
+	all := allMeasurements(t, reader)
+	maps.DeleteFunc(all, func(name string, _ int64) bool { return strings.HasPrefix(name, "rejoin.cache.") })
+	return all
+}
+
+func allMeasurements(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64 {
 	t.Helper()
 	var data metricdata.ResourceMetrics
 	must(t, reader.Collect(t.Context(), &data))
@@ -273,6 +281,10 @@ func measurements(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64
 					if p.Sum <= 0 || p.Sum > 60 {
 						t.Errorf("%s: %v seconds", m.Name, p.Sum)
 					}
+				}
+			case metricdata.Gauge[int64]:
+				for _, p := range d.DataPoints {
+					add(m.Name, p.Attributes, p.Value)
 				}
 			case metricdata.Sum[int64]:
 				for _, p := range d.DataPoints {
@@ -335,6 +347,26 @@ func TestMetrics(t *testing.T) {
 	}
 	if text := fmt.Sprint(got); strings.Contains(text, "cons_") || strings.Contains(text, org) || strings.Contains(text, "sk_") {
 		t.Errorf("an id or a credential is a label: %s", text)
+	}
+}
+
+func TestCacheIsMeasured(t *testing.T) {
+	cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: &exactFeed{}})
+	must(t, err)
+	must(t, cache.Close()) // so that all are misses
+	reader := sdkmetric.NewManualReader()
+	w := newWorld(t, withMetrics(reader), func(o *httpserver.Options) { o.Cache = cache })
+	w.me()
+	w.me()
+	want := map[string]int64{
+		"rejoin.cache.requests{rejoin.cache.result=hit}":  0,
+		"rejoin.cache.requests{rejoin.cache.result=miss}": 2,
+		"rejoin.cache.size{}":                             0,
+	}
+	got := allMeasurements(t, reader)
+	maps.DeleteFunc(got, func(name string, _ int64) bool { return !strings.HasPrefix(name, "rejoin.cache.") })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("measurements (-want +got):\n%s", diff)
 	}
 }
 

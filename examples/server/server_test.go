@@ -40,7 +40,7 @@ func boot(t *testing.T, args ...string) *running {
 	s := &running{t: t, stderr: &bytes.Buffer{}}
 	exited := make(chan int, 1)
 	go func() {
-		status := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), noEnvironment, write, s.stderr)
+		status := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), testEnvironment, write, s.stderr)
 		_ = write.Close()
 		exited <- status
 	}()
@@ -67,6 +67,15 @@ func boot(t *testing.T, args ...string) *running {
 func (s *running) lines() []string { return strings.Split(strings.TrimSpace(s.stdout), "\n") }
 
 func noEnvironment(string) string { return "" }
+
+// testEnvironment is empty, unless the tests are to run with the cache of documents on, or
+// off, on either database.
+func testEnvironment(name string) string {
+	if name == "CACHE_BYTES" {
+		return map[string]string{"on": "1000000", "off": "0"}[os.Getenv("REJOIN_TEST_CACHE")]
+	}
+	return ""
+}
 
 // curl is a line as the server prints it, taken apart.
 type curl struct {

@@ -18,7 +18,9 @@ var (
 	postgresDriver   = []string{"github.com/jackc/pgx"}
 	sqliteDriver     = []string{"modernc.org/sqlite"}
 	routers          = []string{"github.com/go-chi"}
-	testingLibraries = []string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp"}
+	telemetry        = []string{"go.opentelemetry.io"}
+	telemetrySDK     = []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus"}
+	testingLibraries = []string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi"}
 	everything       = []string{"consumer", "journey", "auth", "storage", "httpserver", "examples"}
 )
 
@@ -29,16 +31,16 @@ var importRules = map[string]struct {
 	may   []string
 	never [][]string
 }{
-	"consumer":                      {nil, [][]string{databases, netHTTP, jwt, testingLibraries}},
-	"journey":                       {[]string{"consumer"}, [][]string{databases, netHTTP, jwt, testingLibraries}},
-	"auth":                          {[]string{"auth", "consumer"}, [][]string{databases, testingLibraries}},
-	"storage/sqlite":                {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, testingLibraries}},
-	"storage/postgres":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, sqliteDriver, testingLibraries}},
+	"consumer":                      {nil, [][]string{databases, netHTTP, jwt, telemetry, testingLibraries}},
+	"journey":                       {[]string{"consumer"}, [][]string{databases, netHTTP, jwt, telemetry, testingLibraries}},
+	"auth":                          {[]string{"auth", "consumer"}, [][]string{databases, telemetry, testingLibraries}},
+	"storage/sqlite":                {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, telemetry, testingLibraries}},
+	"storage/postgres":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, sqliteDriver, telemetry, testingLibraries}},
 	"storage/postgres/postgrestest": {nil, [][]string{netHTTP, jwt, sqliteDriver}},
 	"storage/storagetest":           {[]string{"consumer"}, [][]string{databases, jwt}},
 	"storage/internal/childtest":    {[]string{"consumer"}, [][]string{databases, jwt}},
-	"storage/internal":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, sqliteDriver, testingLibraries}},
-	"httpserver":                    {[]string{"consumer", "journey", "auth"}, [][]string{databases, routers, testingLibraries}},
+	"storage/internal":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, sqliteDriver, telemetry, testingLibraries}},
+	"httpserver":                    {[]string{"consumer", "journey", "auth"}, [][]string{databases, routers, telemetrySDK, testingLibraries}},
 	"examples":                      {everything, [][]string{testingLibraries}},
 }
 

@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"strconv"
-
-	"github.com/go-json-experiment/json"
 )
 
 const contentTypeJSON = "application/json; charset=utf-8"
@@ -19,30 +16,26 @@ func (a *API) withTimeout(r *http.Request) (*http.Request, context.CancelFunc) {
 	return r.WithContext(ctx), cancel
 }
 
-// answer writes a document with its strong entity tag, or 304 when the client holds
-// it already (RFC 9110, section 13.1.2). It is the person's own: no cache may keep it
-// for others, and even the person's own browser asks each time (RFC 9111, section
-// 5.2.2).
-func answer(w http.ResponseWriter, r *http.Request, document any) error {
-	// Deterministic sorts the maps by their keys in byte order, so that the same state
-	// has the same tag.
-	body, err := json.Marshal(document, json.Deterministic(true))
-	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	etag := entityTag(body)
+// answer writes a document. It is the person's own: no cache may keep it for others,
+// and even the person's own browser asks each time (RFC 9111, section 5.2.2).
+func answer(w http.ResponseWriter, r *http.Request, body []byte) {
+	w.Header().Set("Cache-Control", "private, no-cache")
+	answerBody(w, r, body, entityTag(body))
+}
+
+// answerBody writes JSON with its strong entity tag, or 304 when the client holds it
+// already (RFC 9110, section 13.1.2).
+func answerBody(w http.ResponseWriter, r *http.Request, body []byte, etag string) {
 	header := w.Header()
-	header.Set("Cache-Control", "private, no-cache")
 	header.Set("ETag", etag)
 	header.Set("X-Content-Type-Options", "nosniff")
 	if noneMatch := r.Header.Values("If-None-Match"); matches(noneMatch, etag) {
 		w.WriteHeader(http.StatusNotModified)
-		return nil
+		return
 	}
 	header.Set("Content-Type", contentTypeJSON)
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body) // net/http drops the body of HEAD; a client that left gets none
-	return nil
 }
 
 // entityTag is a digest of the body, so it is the same on every replica and after

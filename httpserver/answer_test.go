@@ -7,35 +7,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
 // The seed's example comes back to the byte, re-indented.
 func TestGoldenDocument(t *testing.T) {
-	const token = "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9..."
-	at := func(text string) time.Time {
-		moment, err := time.Parse(time.RFC3339, text)
-		must(t, err)
-		return moment
-	}
 	w := newWorld(t)
-	w.store.snapshots[consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_01HXYZ123456789"}] = consumer.Snapshot{
-		Consumer: consumer.Consumer{
-			OrganizationID: org, ID: "cons_01HXYZ123456789", Email: new("customer@example.com"), FullName: new("John Doe"),
-			CreatedAt: at("2024-11-15T10:00:00Z"), UpdatedAt: at("2024-11-15T10:00:00Z"),
-		},
-		Participations: []consumer.Participation{{
-			OrganizationID: org, ConsumerID: "cons_01HXYZ123456789",
-			Type: consumer.Queue, ID: "queue_01HXYZ123456789",
-			ExperienceID: "exp_01HXYZ123456789", SequenceID: "seq_01HXYZ123456789",
-			Status: consumer.StatusAdmitted, Position: new(int64(0)),
-			EnteredAt: at("2024-12-01T09:05:00Z"), AdmittedAt: new(at("2024-12-01T09:15:00Z")), AdmissionToken: new(token),
-			UpdatedAt: at("2024-12-01T09:15:00Z"),
-		}},
-	}
+	w.add(seedSnapshot())
 	response := w.do("GET", prefix+"/me", "X-Publishable-Key", publishable, "Authorization", "Bearer "+w.token(org, "cons_01HXYZ123456789"))
 	got := jsontext.Value(body(t, response))
 	must(t, got.Indent(jsontext.WithIndent("  ")))
@@ -69,6 +52,47 @@ func TestAnswerOfEachEndpoint(t *testing.T) {
 		}
 		checkPrivate(t, lookup, "Authorization")
 	})
+}
+
+// A profile has any texts, and both endpoints show them alike. The description doesn't
+// speak of what no store accepts, so these answers are not held against it.
+func TestProfileIsWrittenAsJSONWritesIt(t *testing.T) {
+	w := newWorld(t)
+	credentials := []string{"X-Publishable-Key", publishable, "Authorization", "Bearer " + w.token(org, "cons_1")}
+	key := consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_1"}
+	texts := rapid.Ptr(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", `"\`, "<&>", "\u2028\x00\t\x7f"})), true)
+	rapid.Check(t, func(t *rapid.T) {
+		c := consumer.Consumer{
+			OrganizationID: org, ID: "cons_1", Email: texts.Draw(t, "email"), Phone: texts.Draw(t, "phone"),
+			FullName: texts.Draw(t, "fullName"), CreatedAt: now.Add(time.Duration(rapid.Int64().Draw(t, "createdAt"))),
+		}
+		w.store.snapshots[key] = consumer.Snapshot{Consumer: c}
+		want, err := json.Marshal(profile{c.ID, c.Email, c.Phone, c.FullName, c.CreatedAt.Truncate(time.Microsecond)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), body(w.t, do(w.Handler, "GET", prefix+"/cons_1", "Authorization", "Bearer "+secret))); diff != "" {
+			t.Errorf("look-up (-want +got):\n%s", diff)
+		}
+		const active = `"active":{"experiences":{},"queues":{},"draws":{},"auctions":{},"timedReleases":{},"admissions":{},"journeys":[]}`
+		if diff := cmp.Diff(strings.TrimSuffix(string(want), "}")+","+active+"}", body(w.t, do(w.Handler, "GET", prefix+"/me", credentials...))); diff != "" {
+			t.Errorf("me (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// What no valid profile has is shown as far as JSON can say it.
+func TestBadProfileIsAnsweredAllTheSame(t *testing.T) {
+	w := newWorld(t)
+	key := consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_1"}
+	w.store.snapshots[key] = consumer.Snapshot{Consumer: consumer.Consumer{
+		ID: "cons_1", FullName: new("a\xffb"), CreatedAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+	}}
+	response := do(w.Handler, "GET", prefix+"/cons_1", "Authorization", "Bearer "+secret)
+	want := `{"id":"cons_1","email":null,"phone":null,"fullName":"a` + "\ufffd" + `b","createdAt":null}`
+	if diff := cmp.Diff(want, body(t, response)); diff != "" || response.StatusCode != http.StatusOK {
+		t.Errorf("status %d, body (-want +got):\n%s", response.StatusCode, diff)
+	}
 }
 
 func checkPrivate(t *testing.T, r *http.Response, vary string) {

@@ -9,6 +9,10 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
 )
@@ -51,10 +55,13 @@ type Options struct {
 	MaxStreamsPerConsumer int
 
 	// CORSOrigins are the browser origins that may call the endpoint of the consumer,
-	// such as "https://shop.example.com", with a wildcard for subdomains as in
+	// such as "https://shop.example.com", with a wildcard for one label in front as in
 	// "https://*.example.com", or "*" for any. None by default. The look-up by
 	// servers never allows a browser.
 	CORSOrigins []string
+	// Cache, if set, answers with documents that it holds. It must follow the store that
+	// Store reads, and be no other API's. Default: the store is asked for each request.
+	Cache *Cache
 	// RateLimit bounds how often callers may ask. Default: no limit.
 	RateLimit RateLimit
 	// Timeout bounds what a request waits for the authenticator and the store. One
@@ -67,6 +74,34 @@ type Options struct {
 	// of refusals, at level debug; never a credential or a person's data. Default:
 	// no log.
 	Logger *slog.Logger
+
+	// PollIntervals, when set, tell clients in the header X-Poll-Interval when to ask
+	// for their own document again; the zero PollIntervals have every default. Default:
+	// no header.
+	PollIntervals *PollIntervals
+	// AccessLog is told of every answer, in one line at level info: method, route (a
+	// template such as "/api/v1/consumers/{id}", or "other"), status, duration (in
+	// nanoseconds where the handler writes numbers), bytes of the body, requestId,
+	// organizationId when the caller was authenticated, and traceId when the request is
+	// traced. Never the path, a header other than a sane X-Request-Id, or who the
+	// consumer is. Default: no access log.
+	AccessLog *slog.Logger
+	// TracerProvider makes a span of each request, by the semantic conventions for HTTP
+	// servers but without the path and what else a client can invent, with the steps
+	// auth, store, derive and encode below it. Where a middleware around the handlers
+	// traces the requests already, one that does nothing (of package trace/noop) keeps
+	// it at that. Default: the global one.
+	TracerProvider trace.TracerProvider
+	// MeterProvider measures http.server.request.duration by the same conventions, and
+	// counts rejoin.auth.refusals by rejoin.auth.reason (an [auth.Reason]),
+	// rejoin.store.errors by error.type, and the open rejoin.event_streams.active. No id
+	// is a label. Default: the global one.
+	MeterProvider metric.MeterProvider
+	// Propagator finds in a request's headers the span that the request's own belongs
+	// to, such as [propagation.TraceContext]. Strangers can send such headers too: one
+	// that heeds none keeps them from deciding what is sampled, as far as the provider's
+	// sampler asks the parent. Default: the global one.
+	Propagator propagation.TextMapPropagator
 }
 
 // API makes the handlers. It is safe for concurrent use.
@@ -85,6 +120,12 @@ type API struct {
 	streamReads chan struct{}   // as many tokens as streams that read
 	streaming   context.Context // ends when all streams have to
 	endStreams  context.CancelFunc
+	// apiKeys says which key a request was made with, nil when the authenticator can't.
+	apiKeys   apiKeyReader
+	poll      *PollIntervals // nil without hints
+	accessLog slog.Handler   // nil without one
+	telemetry *telemetry
+	cache     *Cache // nil without one
 }
 
 // New returns an API, or an error that names the option that is wrong.
@@ -101,18 +142,36 @@ func New(o Options) (*API, error) {
 	case o.MaxStreamsPerConsumer < 0:
 		return nil, errors.New("httpserver: Options.MaxStreamsPerConsumer is negative")
 	}
-	cors, err := newCrossOrigin(o.CORSOrigins)
+	cors, err := newCrossOrigin(o.CORSOrigins, o.exposedHeaders())
 	if err != nil {
 		return nil, fmt.Errorf("httpserver: Options.CORSOrigins: %w", err)
 	}
-	eventsCORS, err := newCrossOrigin(o.CORSOrigins, headerLastEventID)
+	eventsCORS, err := newCrossOrigin(o.CORSOrigins, o.exposedHeaders(), headerLastEventID)
 	if err != nil {
 		return nil, fmt.Errorf("httpserver: Options.CORSOrigins: %w", err)
 	}
 	if err := o.RateLimit.validate(); err != nil {
 		return nil, fmt.Errorf("httpserver: Options.RateLimit: %w", err)
 	}
-	a := &API{store: o.Store, auth: o.Auth, cors: cors, timeout: o.Timeout, now: o.Now, logger: o.Logger}
+	telemetry, err := newTelemetry(o)
+	if err != nil {
+		return nil, fmt.Errorf("httpserver: Options.MeterProvider: %w", err)
+	}
+	a := &API{
+		store: observedStore{o.Store, telemetry}, auth: observedAuth{o.Auth, telemetry}, telemetry: telemetry,
+		cors: cors, timeout: o.Timeout, now: o.Now, logger: o.Logger,
+	}
+	a.apiKeys, _ = o.Auth.(apiKeyReader)
+	if o.PollIntervals != nil {
+		intervals, err := o.PollIntervals.withDefaults()
+		if err != nil {
+			return nil, fmt.Errorf("httpserver: Options.PollIntervals: %w", err)
+		}
+		a.poll = &intervals
+	}
+	if o.AccessLog != nil {
+		a.accessLog = o.AccessLog.Handler()
+	}
 	if o.RateLimit.PerConsumer > 0 || o.RateLimit.PerKey > 0 {
 		a.limiter = newLimiter(o.RateLimit)
 	}
@@ -128,8 +187,20 @@ func New(o Options) (*API, error) {
 	a.eventsCORS, a.heartbeat = eventsCORS, cmp.Or(o.Heartbeat, defaultHeartbeat)
 	a.streamReads = make(chan struct{}, streamReads)
 	a.streaming, a.endStreams = context.WithCancel(context.Background())
+	if a.cache = o.Cache; a.cache != nil && a.cache.taken.Swap(true) {
+		return nil, errors.New("httpserver: Options.Cache is another API's")
+	}
 	if o.Changes != nil {
 		a.hub = newHub(o.Changes, cmp.Or(o.MaxStreamsPerConsumer, defaultMaxStreamsPerConsumer), a.logger)
 	}
 	return a, nil
+}
+
+// exposedHeaders are the headers of an answer that scripts of another origin may read.
+func (o *Options) exposedHeaders() []string {
+	exposed := []string{"ETag", "Retry-After", headerRequestID}
+	if o.PollIntervals != nil {
+		exposed = append(exposed, headerPollInterval)
+	}
+	return exposed
 }

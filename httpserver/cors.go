@@ -14,13 +14,15 @@ import (
 // Fetch standard's CORS protocol). Its zero value lets none.
 type crossOrigin struct {
 	middleware *cors.Middleware
+	origins    []string
 }
 
 // preflightMaxAge is how long a browser may remember what it was allowed, in seconds.
 const preflightMaxAge = 600
 
-// newCrossOrigin also allows request headers beside those of the document.
-func newCrossOrigin(origins []string, requestHeaders ...string) (*crossOrigin, error) {
+// newCrossOrigin exposes headers of an answer, and also allows request headers beside those
+// of the document.
+func newCrossOrigin(origins, exposed []string, requestHeaders ...string) (*crossOrigin, error) {
 	if len(origins) == 0 {
 		return &crossOrigin{}, nil
 	}
@@ -31,13 +33,13 @@ func newCrossOrigin(origins []string, requestHeaders ...string) (*crossOrigin, e
 		Origins:         origins,
 		Methods:         []string{http.MethodGet, http.MethodHead},
 		RequestHeaders:  append(requestHeaders, auth.HeaderAuthorization, auth.HeaderPublishableKey, "If-None-Match"),
-		ResponseHeaders: []string{"ETag", "Retry-After", headerRequestID},
+		ResponseHeaders: exposed,
 		MaxAgeInSeconds: preflightMaxAge,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &crossOrigin{middleware}, nil
+	return &crossOrigin{middleware, origins}, nil
 }
 
 // wrap adds CORS headers to the answers of next, and answers preflight requests.
@@ -47,6 +49,7 @@ func (c *crossOrigin) wrap(next http.Handler) http.Handler {
 	}
 	shared := c.middleware.Wrap(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = c.withoutDeepOrigin(r)
 		if !isPreflight(r) {
 			shared.ServeHTTP(w, r)
 			return
@@ -62,6 +65,35 @@ func (c *crossOrigin) wrap(next http.Handler) http.Handler {
 		}
 		answerOptions(w)
 	})
+}
+
+// withoutDeepOrigin replaces the origin of a request when it is further below a wildcard
+// than the one label that an asterisk stands for: the library would allow any number.
+func (c *crossOrigin) withoutDeepOrigin(r *http.Request) *http.Request {
+	origins := r.Header["Origin"]
+	if len(origins) != 1 || slices.ContainsFunc(c.origins, func(pattern string) bool { return encompasses(pattern, origins[0]) }) {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Origin", "null") // which no list can hold
+	return r
+}
+
+// encompasses reports whether an origin is one of a pattern's, if the library says so too.
+func encompasses(pattern, origin string) bool {
+	if anyPort, found := strings.CutSuffix(pattern, ":*"); found {
+		pattern = anyPort
+		if host, found := strings.CutSuffix(strings.TrimRight(origin, "0123456789"), ":"); found {
+			origin = host
+		}
+	}
+	before, after, wild := strings.Cut(pattern, "*")
+	if !wild {
+		return pattern == origin
+	}
+	label, begins := strings.CutPrefix(origin, before)
+	label, ends := strings.CutSuffix(label, after)
+	return begins && ends && (pattern == "*" || !strings.Contains(label, "."))
 }
 
 func isPreflight(r *http.Request) bool {

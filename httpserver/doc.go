@@ -4,9 +4,11 @@
 //
 // [New] validates its options once. The handlers of an [API] are then mounted on
 // any mux under any prefix, both together ([API.Handler]) or each alone ([API.Me],
-// [API.Consumer]). The mux, TLS, timeouts and access logs stay the caller's.
+// [API.Events], [API.Consumer]), and their OpenAPI description beside them
+// ([API.OpenAPI]). The mux, TLS and timeouts stay the caller's.
 //
 // A request walks in one direction: the authenticator says who is calling, the
 // store gives one snapshot, package journey derives the document at one moment,
-// and the answer is written in one piece.
+// and the answer is written in one piece. An access log, traces and metrics
+// (OpenTelemetry) of it are options. [Health] and [Readiness] answer probes.
 package httpserver

@@ -109,6 +109,11 @@ func writeError(w http.ResponseWriter, status int, body errorBody) {
 	if err != nil { // a message that is not UTF-8, which no code here writes
 		encoded = []byte(`{"error":"Internal server error"}`)
 	}
+	writeUncached(w, status, encoded)
+}
+
+// writeUncached writes JSON that is out of date at once.
+func writeUncached(w http.ResponseWriter, status int, encoded []byte) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")

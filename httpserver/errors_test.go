@@ -145,9 +145,6 @@ func TestFailures(t *testing.T) {
 		"the authenticator is down":     {nil, func(o *httpserver.Options) { o.Auth = fakeAuth{consumer.ErrUnavailable} }, unavailable},
 		"the authenticator is too slow": {nil, func(o *httpserver.Options) { o.Auth = fakeAuth{context.DeadlineExceeded} }, unavailable},
 		"the authenticator has a bug":   {nil, func(o *httpserver.Options) { o.Auth = fakeAuth{consumer.ErrNotFound} }, internal},
-		"the document cannot be encoded": {func(s *fakeStore) {
-			s.snapshots[consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_1"}] = consumer.Snapshot{Consumer: consumer.Consumer{ID: "\xff"}}
-		}, nil, internal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var change []func(*httpserver.Options)
@@ -237,6 +234,8 @@ func TestOptionsAreValidated(t *testing.T) {
 		"a negative rate":       {httpserver.Options{Store: store, Auth: who, RateLimit: httpserver.RateLimit{PerKey: -1}}, "RateLimit"},
 		"half a second's rate":  {httpserver.Options{Store: store, Auth: who, RateLimit: httpserver.RateLimit{Window: time.Second / 2}}, "RateLimit"},
 		"an origin with a path": {httpserver.Options{Store: store, Auth: who, CORSOrigins: []string{"https://a.example/x"}}, "CORSOrigins"},
+		"a negative interval":   {httpserver.Options{Store: store, Auth: who, PollIntervals: &httpserver.PollIntervals{Idle: -time.Second}}, "PollIntervals: Idle"},
+		"half a second":         {httpserver.Options{Store: store, Auth: who, PollIntervals: &httpserver.PollIntervals{Draw: time.Second / 2}}, "PollIntervals: Draw"},
 		"the null origin":       {httpserver.Options{Store: store, Auth: who, CORSOrigins: []string{"null"}}, "CORSOrigins"},
 	} {
 		t.Run(name, func(t *testing.T) {

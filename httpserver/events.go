@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/journey"
@@ -61,6 +59,7 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer s.close()
+	defer a.telemetry.streamOpened(r.Context())()
 	// What can be answered with a status is answered before the stream begins.
 	state, err := s.read()
 	if err != nil {
@@ -106,6 +105,7 @@ func (a *API) openStream(w http.ResponseWriter, r *http.Request) (*stream, error
 	if err != nil {
 		return nil, unauthenticated{errAuthenticationRequired, err}
 	}
+	noteOrganization(w, identity.OrganizationID)
 	if err := a.admitConsumer(w, r, identity, now); err != nil {
 		return nil, err
 	}
@@ -142,12 +142,9 @@ func (s *stream) read() (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	now := s.api.now()
-	active, err := json.Marshal(journey.Derive(snapshot, now), json.Deterministic(true))
-	if err != nil {
-		return state{}, fmt.Errorf("encode an event: %w", err)
-	}
-	until, _ := journey.NextChange(snapshot, now)
+	view := journey.Derive(snapshot, s.api.now())
+	active := view.AppendJSON(nil)
+	until, _ := view.NextChange()
 	return state{id: strings.Trim(entityTag(active), `"`), active: active, until: until}, nil
 }
 

@@ -63,6 +63,12 @@ func (f *fakeFeed) Lost() {
 	}
 }
 
+func (f *fakeFeed) Confirmed(moment time.Time) {
+	for _, l := range f.all() {
+		l.Confirmed(moment)
+	}
+}
+
 func (f *fakeFeed) Changed(consumers []uint64) {
 	for _, l := range f.all() {
 		l.Changed(consumers)
@@ -173,6 +179,9 @@ func (s *streaming) streamThrough(wrap func(http.ResponseWriter) http.ResponseWr
 	go func() {
 		defer close(c.ended)
 		s.ServeHTTP(wrap(c.lockedRecorder), r)
+		if err := checkDescribed(http.MethodGet, prefix+"/me/events", c.Result()); err != nil {
+			s.t.Error(err)
+		}
 	}()
 	synctest.Wait()
 	return c

@@ -136,10 +136,15 @@ func (w *world) token(organizationID, consumerID string) string {
 	return token
 }
 
-// do sends a request with headers given as name, value, name, value.
+// do sends a request with headers given as name, value, name, value. The answer must be
+// one that the OpenAPI description has.
 func (w *world) do(method, target string, headers ...string) *http.Response {
 	w.t.Helper()
-	return do(w.Handler, method, target, headers...)
+	response := do(w.Handler, method, target, headers...)
+	if err := checkDescribed(method, target, response); err != nil {
+		w.t.Error(err)
+	}
+	return response
 }
 
 // me asks for the document of the first organization's consumer.

@@ -5,14 +5,7 @@ import (
 
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
-	"github.com/rejoinhq/rejoin/journey"
 )
-
-// meDocument is the seed's ConsumerMe.
-type meDocument struct {
-	profile
-	Active journey.Active `json:"active"`
-}
 
 // serveMe answers with the caller's own document (the seed's section "Get Current
 // Consumer").
@@ -26,18 +19,21 @@ func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unauthenticated{errAuthenticationRequired, err}
 	}
+	noteOrganization(w, identity.OrganizationID)
 	if err := a.admitConsumer(w, r, identity, now); err != nil {
 		return err
 	}
 	if !consumer.ValidID(identity.ConsumerID) {
 		return consumer.ErrNotFound
 	}
-	snapshot, err := a.store.Snapshot(r.Context(), identity.OrganizationID, identity.ConsumerID)
+	document, err := a.document(r, consumer.ConsumerKey{OrganizationID: identity.OrganizationID, ConsumerID: identity.ConsumerID}, now)
 	if err != nil {
 		return err
 	}
-	return answer(w, r, meDocument{
-		profile: newProfile(snapshot.Consumer),
-		Active:  journey.Derive(snapshot, now),
-	})
+	if document.pollInterval != "" {
+		w.Header().Set(headerPollInterval, document.pollInterval)
+	}
+	w.Header().Set("Cache-Control", "private, no-cache")
+	answerBody(w, r, document.body, document.etag)
+	return nil
 }

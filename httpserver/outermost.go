@@ -12,11 +12,19 @@ import (
 
 const headerRequestID = "X-Request-Id"
 
-// outermost stands around everything: it names the request, doesn't wait for a body,
-// and answers a panic like any other bug.
-func (a *API) outermost(next http.Handler) http.Handler {
+// outermost stands around everything on a route, which is a template, or "" for the
+// paths that are none: it names the request, watches it, doesn't wait for a body, and
+// answers a panic like any other bug.
+func (a *API) outermost(route string, next http.Handler) http.Handler {
+	observer := a.observe(route)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(headerRequestID, requestID(r.Header))
+		id := requestID(r.Header)
+		w.Header().Set(headerRequestID, id)
+		exchange, r := observer.begin(w, r, id)
+		if exchange != nil {
+			w = exchange
+			defer observer.end(exchange) // after a panic was answered
+		}
 		if r.ContentLength != 0 { // -1 when it is not known
 			abandonBody(w)
 		}

@@ -140,8 +140,8 @@ type apiKeyReader interface {
 // callerKey is what PerKey counts by. What a header says is believed only if the
 // authenticator has read it.
 func (a *API) callerKey(r *http.Request, kind auth.APIKeyKind, organizationID string) string {
-	if reader, ok := a.auth.(apiKeyReader); ok {
-		digest := reader.APIKey(r, kind)
+	if a.apiKeys != nil {
+		digest := a.apiKeys.APIKey(r, kind)
 		return string(digest[:])
 	}
 	return organizationID

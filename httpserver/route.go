@@ -23,33 +23,40 @@ import (
 //
 // Under http.StripPrefix, give the prefix that is left.
 func (a *API) Handler(prefix string) http.Handler {
-	prefix = "/" + strings.Trim(prefix, "/")
-	if prefix == "/" {
-		prefix = ""
-	}
-	me, byID := a.cors.wrap(a.endpoint(a.serveMe)), a.endpoint(a.serveConsumer)
-	events := a.eventsCORS.wrap(a.endpoint(a.serveEvents))
-	return a.outermost(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	prefix = cleanPrefix(prefix)
+	me := a.outermost(prefix+"/me", a.cors.wrap(a.endpoint(a.serveMe)))
+	events := a.outermost(prefix+"/me/events", a.eventsCORS.wrap(a.endpoint(a.serveEvents)))
+	byID := a.outermost(prefix+"/{id}", a.endpoint(a.serveConsumer))
+	other := a.outermost("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errNoRoute) }))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		segment, ok := segmentBelow(prefix, r.URL)
 		switch {
 		case !ok && a.hub != nil && isEvents(prefix, r.URL):
 			events.ServeHTTP(w, r)
 		case !ok:
-			a.fail(w, r, errNoRoute)
+			other.ServeHTTP(w, r)
 		case segment == "me":
 			me.ServeHTTP(w, r)
 		default:
 			r.SetPathValue(pathID, segment)
 			byID.ServeHTTP(w, r)
 		}
-	}))
+	})
+}
+
+// cleanPrefix begins with a slash and doesn't end with one; at the root it is empty.
+func cleanPrefix(prefix string) string {
+	if prefix = strings.Trim(prefix, "/"); prefix != "" {
+		return "/" + prefix
+	}
+	return ""
 }
 
 // Me answers with the consumer's own document, on whatever path it is mounted.
 // Mount it without a method in the pattern: it answers other methods itself, and
 // the preflight requests of browsers.
 func (a *API) Me() http.Handler {
-	return a.outermost(a.cors.wrap(a.endpoint(a.serveMe)))
+	return a.outermost("/me", a.cors.wrap(a.endpoint(a.serveMe)))
 }
 
 // Events answers with the consumer's event stream, on whatever path it is mounted, and
@@ -59,14 +66,14 @@ func (a *API) Me() http.Handler {
 // only flush ends a stream at the server's WriteTimeout, and one that cannot ends it after
 // one event; the client then resumes.
 func (a *API) Events() http.Handler {
-	return a.outermost(a.eventsCORS.wrap(a.endpoint(a.serveEvents)))
+	return a.outermost("/me/events", a.eventsCORS.wrap(a.endpoint(a.serveEvents)))
 }
 
 // Consumer answers the look-up of the consumer whose id is the request's path value
 // "id", on a pattern such as "/consumers/{id}". Mount it without a method in the
 // pattern: it answers other methods itself.
 func (a *API) Consumer() http.Handler {
-	return a.outermost(a.endpoint(a.serveConsumer))
+	return a.outermost("/{id}", a.endpoint(a.serveConsumer))
 }
 
 const pathID = "id"

@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -16,112 +15,63 @@ import (
 // tests name every other rule.
 //
 // Derive is safe for concurrent use, also with the same snapshot.
-func Derive(snapshot consumer.Snapshot, now time.Time) Active {
-	records := newRecords(snapshot)
-	claims := claims(records, now)
-
-	active := Active{
-		Experiences:   map[string]Experience{},
-		Queues:        map[string]QueueState{},
-		Draws:         map[string]DrawState{},
-		Auctions:      map[string]AuctionState{},
-		TimedReleases: map[string]TimedReleaseState{},
-		Admissions:    map[string]Admission{},
-		Journeys:      []Journey{},
+func Derive(snapshot consumer.Snapshot, now time.Time) View {
+	// All that a View needs: a claim of each record, and three times a pointer to it.
+	m := len(snapshot.Participations)
+	n := m + len(snapshot.Admissions)
+	claims, pointers := make([]claim, n), make([]*claim, 3*n)
+	for i := range snapshot.Participations {
+		claims[i] = participationClaim(&snapshot.Participations[i])
+	}
+	for i := range snapshot.Admissions {
+		claims[m+i] = admissionClaim(&snapshot.Admissions[i])
 	}
 	for i := range claims {
-		if claims[i].participation != nil {
-			active.addParticipation(claims[i].participation)
+		pointers[i] = &claims[i]
+	}
+
+	v := View{participations: showing(pointers[:m], now)}
+	v.admissions = slices.DeleteFunc(showing(pointers[m:n], now), v.carries)
+	slices.SortFunc(v.admissions, (*claim).compareID)
+	v.sequences = append(append(pointers[n:n:2*n], v.participations...), v.admissions...)
+	slices.SortFunc(v.sequences, (*claim).compareSequence)
+	v.leaders = pointers[2*n : 2*n]
+	for i, c := range v.sequences {
+		if i == 0 || c.sequence() != v.sequences[i-1].sequence() {
+			v.leaders = append(v.leaders, c)
 		}
 	}
-	active.addAdmissions(claims)
-	active.addJourneys(records, claims, now)
-	return active
+	slices.SortFunc(v.leaders, (*claim).compareJourney)
+	return v
 }
 
-// addAdmissions fills the map of admissions. Where two types share a distribution
-// id, the one that leads shows.
-func (active *Active) addAdmissions(claims []claim) {
-	leading := make(map[string]*claim)
-	for i := range claims {
-		c := &claims[i]
-		if c.participation != nil {
-			continue
+// showing orders the claims of all participations, or of all admissions, by
+// distribution, and returns those that are one at the moment now.
+//
+// No store returns the same key twice, but this package promises an answer for any
+// input, independent of its order: the greater version stands for its key, as it
+// would in a store.
+func showing(all []*claim, now time.Time) []*claim {
+	slices.SortFunc(all, (*claim).compareDistribution)
+	shown := all[:0]
+	for i := 0; i < len(all); {
+		newest := all[i]
+		for i++; i < len(all) && all[i].compareDistribution(newest) == 0; i++ {
+			if all[i].version().Compare(newest.version()) > 0 {
+				newest = all[i]
+			}
 		}
-		other, taken := leading[c.distribution.id]
-		if !taken || c.compare(*other) < 0 {
-			leading[c.distribution.id] = c
-			active.Admissions[c.distribution.id] = c.admission()
-		}
-	}
-}
-
-// addJourneys appends one journey per sequence: admitted ones first, then
-// participating ones, then waitlists; within each the leader's latest moment
-// first, then by experience and sequence id.
-func (active *Active) addJourneys(records records, claims []claim, now time.Time) {
-	var leaders []*claim
-	for i := range claims {
-		if i == 0 || claims[i].sequence != claims[i-1].sequence {
-			leaders = append(leaders, &claims[i])
+		if newest.showsAt(now) {
+			newest.setStage()
+			shown = append(shown, newest)
 		}
 	}
-	slices.SortFunc(leaders, func(a, b *claim) int {
-		return cmp.Or(
-			cmp.Compare(a.stage, b.stage),
-			b.moment.Compare(a.moment),
-			a.sequence.compare(b.sequence),
-		)
-	})
-	for _, leader := range leaders {
-		active.Journeys = append(active.Journeys, leader.journey(records, now))
-	}
+	return shown
 }
 
-// journey is the journey that the claim leads.
-func (c *claim) journey(records records, now time.Time) Journey {
-	j := Journey{
-		ExperienceID:  c.sequence.experienceID,
-		SequenceID:    c.sequence.sequenceID,
-		JourneyStage:  Routed,
-		SequenceStage: Participating,
-		Participation: Participation{
-			Type:           c.distribution.kind,
-			ID:             c.distribution.id,
-			Status:         c.status(records, now),
-			AdmissionToken: c.token,
-		},
-	}
-	switch c.stage {
-	case admitted:
-		j.JourneyStage, j.SequenceStage = Admitted, SequenceAdmitted
-		j.Admission = new(c.admission())
-	case waiting:
-		j.SequenceStage = WaitlistEntered
-	}
-	return j
-}
-
-// status is the participation's own. An admission granted apart speaks for the
-// consumer's participation in the same distribution if there is one.
-func (c *claim) status(records records, now time.Time) consumer.Status {
-	if c.participation != nil {
-		return c.participation.Status
-	}
-	if p := records.participationIn(c.sequence, c.distribution, now); p != nil {
-		return p.Status
-	}
-	return consumer.StatusAdmitted
-}
-
-func (c *claim) admission() Admission {
-	return Admission{
-		DistributionType: c.distribution.kind,
-		DistributionID:   c.distribution.id,
-		ExperienceID:     c.sequence.experienceID,
-		SequenceID:       c.sequence.sequenceID,
-		AdmissionToken:   c.token,
-		AdmittedAt:       c.moment,
-		ExpiresAt:        clone(c.expiresAt),
-	}
+// carries reports whether an admitting participation already carries the admission,
+// which then drops out altogether.
+func (v View) carries(admission *claim) bool {
+	c := v.participationOf(admission)
+	return c != nil && c.stage == admitted
 }

@@ -22,7 +22,7 @@ func checkRules(t *testing.T, rules []rule) {
 	t.Helper()
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
-			got := journey.Derive(r.records, now).Journeys
+			got := derive(r.records, now).Journeys
 			if diff := cmp.Diff(r.want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("journeys (-want +got):\n%s", diff)
 			}

@@ -5,4 +5,8 @@
 // no I/O, never fails, leaves its input alone, and gives the same answer for any
 // order of the same records. The stages are those of the seed's section
 // "Understanding Active Participations".
+//
+// What it finds out is a [View]. A server writes it with [View.AppendJSON] and keeps
+// the bytes until [View.NextChange]; a Go program reads [View.Journeys], or looks
+// things up in [View.Active].
 package journey

@@ -20,7 +20,7 @@ func TestGoldenDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	entered := time.Date(2024, 12, 1, 9, 5, 0, 0, time.UTC)
-	active := journey.Derive(consumer.Snapshot{
+	active := derive(consumer.Snapshot{
 		Participations: []consumer.Participation{{
 			OrganizationID: "org_01HXYZ123456789", ConsumerID: "cons_01HXYZ123456789",
 			Type: "queue", ID: "queue_01HXYZ123456789",
@@ -48,7 +48,7 @@ func TestDocumentOfNothing(t *testing.T) {
 		"only what is not known": snapshot(part("raffle", "q", "ENTERED", -9), part("queue", "q", "PAUSED", -9), grant("raffle", "d", "t", -9)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(want, documentJSON(t, journey.Derive(records, now))); diff != "" {
+			if diff := cmp.Diff(want, documentJSON(t, derive(records, now))); diff != "" {
 				t.Errorf("document (-want +got):\n%s", diff)
 			}
 		})
@@ -68,7 +68,7 @@ func checkShapes(t *testing.T, shapes []shape) {
 	t.Helper()
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			if diff := cmp.Diff(s.want, documentJSON(t, s.pick(journey.Derive(s.records, now)))); diff != "" {
+			if diff := cmp.Diff(s.want, documentJSON(t, s.pick(derive(s.records, now)))); diff != "" {
 				t.Errorf("JSON (-want +got):\n%s", diff)
 			}
 		})
@@ -242,7 +242,7 @@ func TestDocumentJourneys(t *testing.T) {
 
 func TestDocumentKeepsTheDigitsOfAmounts(t *testing.T) {
 	for _, amount := range []consumer.Amount{"0", "0.1", "0.10", "1.00000000", "250.00", "999999999999.99999999", "100000000000", "900719925474.09931"} {
-		got := documentJSON(t, journey.Derive(snapshot(part("auction", "a", "ACTIVE", -9, bids(amount, 1))), now).Auctions)
+		got := documentJSON(t, derive(snapshot(part("auction", "a", "ACTIVE", -9, bids(amount, 1))), now).Auctions)
 		if want := `"lastBidAmount":` + string(amount) + `,`; !strings.Contains(got, want) {
 			t.Errorf("got %s, want %s in it", got, want)
 		}
@@ -251,7 +251,7 @@ func TestDocumentKeepsTheDigitsOfAmounts(t *testing.T) {
 
 func TestDocumentShowsNoBadAmount(t *testing.T) {
 	for _, amount := range []consumer.Amount{"", "007", "1e5", "-1", "NaN", "1}", `"1"`, "1234567890123"} {
-		got := documentJSON(t, journey.Derive(snapshot(part("auction", "a", "ACTIVE", -9, bids(amount, 1))), now).Auctions)
+		got := documentJSON(t, derive(snapshot(part("auction", "a", "ACTIVE", -9, bids(amount, 1))), now).Auctions)
 		if !strings.Contains(got, `"lastBidAmount":null,`) {
 			t.Errorf("amount %q: got %s, want null", amount, got)
 		}
@@ -280,7 +280,7 @@ func TestDocumentTimes(t *testing.T) {
 				p.EnteredAt, p.AdmittedAt, p.LastBidTime = c.in, &c.in, &c.in
 			})
 			a := grant("draw", "d", "a", -9, func(a *consumer.Admission) { a.AdmittedAt = c.in })
-			text := documentJSON(t, journey.Derive(snapshot(p, a), now))
+			text := documentJSON(t, derive(snapshot(p, a), now))
 			for _, field := range []string{"enteredAt", "lastBidTime", "wonAt", "admittedAt"} {
 				if shown := `"` + field + `":"`; strings.Count(text, shown) != strings.Count(text, shown+c.want+`"`) {
 					t.Errorf("not every %s is %s: %s", field, c.want, text)
@@ -292,7 +292,7 @@ func TestDocumentTimes(t *testing.T) {
 		expiresAt := time.Date(2024, 12, 1, 15, 0, 0, 500_000_999, time.FixedZone("east", 3600))
 		p := part("queue", "q", "QUEUED", -9, func(p *consumer.Participation) { p.ExpiresAt = &expiresAt })
 		a := grant("draw", "d", "a", -9, func(a *consumer.Admission) { a.ExpiresAt = &expiresAt })
-		text := documentJSON(t, journey.Derive(snapshot(p, a), now))
+		text := documentJSON(t, derive(snapshot(p, a), now))
 		if got := strings.Count(text, `"expiresAt":"2024-12-01T14:00:00.5Z"`); got != 4 {
 			t.Errorf("got %d of the four times: %s", got, text)
 		}
@@ -318,7 +318,7 @@ func TestMapsListAllAndTheNodeIsTheLeaderAmongThem(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			active := journey.Derive(c.records, now)
+			active := derive(c.records, now)
 			if got := active.Experiences["e1"].Sequences["s1"].Queue; got == nil || got.QueueID != c.node {
 				t.Errorf("node: got %+v, want %s", got, c.node)
 			}
@@ -335,7 +335,7 @@ func TestMapsListAllAndTheNodeIsTheLeaderAmongThem(t *testing.T) {
 }
 
 func TestNodeOfEveryTypeIsTheLeaderAmongItsOwn(t *testing.T) {
-	active := journey.Derive(snapshot(
+	active := derive(snapshot(
 		part("waitlist", "w1", "WAITING", -9), part("waitlist", "w2", "NOTIFIED", -8),
 		part("draw", "d1", "ENTERED", -9), part("draw", "d2", "ENTERED", -8),
 		part("auction", "a1", "WINNING", -9), part("auction", "a2", "OUTBID", -8),
@@ -419,7 +419,7 @@ func TestAdmissionsAreThoseThatNoParticipationCarries(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, journey.Derive(c.records, now).Admissions); diff != "" {
+			if diff := cmp.Diff(c.want, derive(c.records, now).Admissions); diff != "" {
 				t.Errorf("admissions (-want +got):\n%s", diff)
 			}
 		})

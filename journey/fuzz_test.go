@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rejoinhq/rejoin/consumer"
-	"github.com/rejoinhq/rejoin/journey"
 )
 
 // FuzzDerive derives documents from any snapshot that JSON can bring. Run it with
@@ -29,14 +28,14 @@ func FuzzDerive(f *testing.F) {
 			return
 		}
 		moment, before := time.UnixMicro(micro), deepCopy(records)
-		active := journey.Derive(records, moment)
+		active := derive(records, moment)
 		checkInvariants(t, records, moment)
 		if diff := cmp.Diff(before, deepCopy(records)); diff != "" {
 			t.Errorf("the input changed (-before +after):\n%s", diff)
 		}
 		slices.Reverse(records.Participations)
 		slices.Reverse(records.Admissions)
-		if diff := cmp.Diff(active, journey.Derive(records, moment)); diff != "" {
+		if diff := cmp.Diff(active, derive(records, moment)); diff != "" {
 			t.Errorf("document (-in order +reversed):\n%s", diff)
 		}
 		if _, err := stdjson.Marshal(active); err == nil {

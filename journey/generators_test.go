@@ -217,3 +217,23 @@ func again[V any](p *V) *V {
 	}
 	return new(*p)
 }
+
+// genTexts draws what JSON must escape or cannot say, wherever a record has a text.
+func genTexts() *rapid.Generator[consumer.Snapshot] {
+	bytes := rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 4), func(b []byte) string { return string(b) })
+	texts := rapid.OneOf(rapid.String(), bytes, rapid.SampledFrom([]string{"a", "<&>", `"`, `\`, "\u2028", "é", "\x7f", "\ufffd", "\xff"}))
+	return rapid.Custom(func(t *rapid.T) consumer.Snapshot {
+		s := genSnapshot().Draw(t, "records")
+		for i := range s.Participations {
+			p := &s.Participations[i]
+			p.ID, p.ExperienceID, p.SequenceID = texts.Draw(t, "id"), texts.Draw(t, "experienceId"), texts.Draw(t, "sequenceId")
+			p.AdmissionToken, p.SelectedVariantID = optional(t, "admissionToken", texts), optional(t, "selectedVariantId", texts)
+		}
+		for i := range s.Admissions {
+			a := &s.Admissions[i]
+			a.DistributionID, a.AdmissionToken = texts.Draw(t, "distributionId"), texts.Draw(t, "token")
+			a.ExperienceID, a.SequenceID = texts.Draw(t, "experienceId"), texts.Draw(t, "sequenceId")
+		}
+		return s
+	})
+}

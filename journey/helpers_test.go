@@ -92,6 +92,11 @@ func snapshot(records ...any) consumer.Snapshot {
 	return s
 }
 
+// derive is the document of maps.
+func derive(records consumer.Snapshot, now time.Time) journey.Active {
+	return journey.Derive(records, now).Active()
+}
+
 // Expected journeys, of experience e1, sequence s1 until moved.
 
 func participating(kind consumer.DistributionType, id string, status consumer.Status) journey.Journey {

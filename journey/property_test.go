@@ -36,7 +36,7 @@ func TestDeriveAgreesWithTheReference(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := documentJSON(t, journey.Derive(records, now))
+		got := documentJSON(t, derive(records, now))
 		if diff := cmp.Diff(decoded(t, string(want)), decoded(t, got)); diff != "" {
 			t.Errorf("document (-reference +got):\n%s", diff)
 		}
@@ -61,7 +61,7 @@ func TestDeriveDoesNotDependOnTheOrderOfItsInput(t *testing.T) {
 			Participations: rapid.Permutation(records.Participations).Draw(t, "participations"),
 			Admissions:     rapid.Permutation(records.Admissions).Draw(t, "admissions"),
 		}
-		if diff := cmp.Diff(journey.Derive(records, now), journey.Derive(permuted, now)); diff != "" {
+		if diff := cmp.Diff(derive(records, now), derive(permuted, now)); diff != "" {
 			t.Errorf("document (-in order +permuted):\n%s", diff)
 		}
 	})
@@ -71,7 +71,7 @@ func TestDeriveDoesNotDependOnTheZoneOfNow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := genSnapshot().Draw(t, "snapshot")
 		there := now.In(time.FixedZone("east", 7200))
-		if diff := cmp.Diff(journey.Derive(records, now), journey.Derive(records, there)); diff != "" {
+		if diff := cmp.Diff(derive(records, now), derive(records, there)); diff != "" {
 			t.Errorf("document (-UTC +another zone):\n%s", diff)
 		}
 	})
@@ -81,7 +81,7 @@ func TestDeriveLeavesItsInputAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := genSnapshot().Draw(t, "snapshot")
 		before := deepCopy(records)
-		journey.Derive(records, now)
+		derive(records, now)
 		checkUntouched(t, before, records)
 	})
 }
@@ -90,7 +90,7 @@ func TestDeriveSharesNoMemoryWithItsInput(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := genSnapshot().Draw(t, "snapshot")
 		before := deepCopy(records)
-		active := journey.Derive(records, now)
+		active := derive(records, now)
 		scribble(reflect.ValueOf(active))
 		checkUntouched(t, before, records)
 	})
@@ -140,7 +140,7 @@ func scribble(v reflect.Value) {
 }
 
 func TestDocumentReadsBack(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { checkReadsBack(t, journey.Derive(genSnapshot().Draw(t, "snapshot"), now)) })
+	rapid.Check(t, func(t *rapid.T) { checkReadsBack(t, derive(genSnapshot().Draw(t, "snapshot"), now)) })
 }
 
 // checkReadsBack compares texts: a pointer to the zero moment, which no valid record
@@ -166,7 +166,7 @@ func checkReadsBack(t rapid.TB, active journey.Active) {
 // checkNothingOverIsShown looks for the tokens of records that expired, ended or are
 // not active: each record has a token of its own.
 func checkNothingOverIsShown(t *rapid.T, records consumer.Snapshot) {
-	text := documentJSON(t, journey.Derive(records, now))
+	text := documentJSON(t, derive(records, now))
 	for _, p := range records.Participations {
 		if !isActive(p, now) && p.AdmissionToken != nil && *p.AdmissionToken != "" && strings.Contains(text, `"`+*p.AdmissionToken+`"`) {
 			t.Errorf("%s shows in %s", *p.AdmissionToken, text)
@@ -184,7 +184,7 @@ type sequence struct{ experienceID, sequenceID string }
 // checkInvariants holds what is true of any document.
 func checkInvariants(t rapid.TB, records consumer.Snapshot, now time.Time) {
 	t.Helper()
-	active := journey.Derive(records, now)
+	active := derive(records, now)
 	checkNothingIsNil(t, active)
 	seen := make(map[sequence]bool)
 	for i, j := range active.Journeys {
@@ -304,7 +304,7 @@ func sequencesOf(records consumer.Snapshot, now time.Time) map[sequence]bool {
 func TestDocumentIsTheSameBytesEveryTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := genSnapshot().Draw(t, "snapshot")
-		once, twice := documentJSON(t, journey.Derive(records, now)), documentJSON(t, journey.Derive(records, now))
+		once, twice := documentJSON(t, derive(records, now)), documentJSON(t, derive(records, now))
 		if once != twice {
 			t.Errorf("once %s\ntwice %s", once, twice)
 		}

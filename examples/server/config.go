@@ -21,11 +21,18 @@ type config struct {
 	jwksRefresh time.Duration
 	corsOrigins []string
 	demo        bool
+	accessLog   string
+	opsAddr     string
+	drainDelay  time.Duration
+
+	cacheBytes     int64
+	cacheStaleness time.Duration
 }
 
 const (
 	defaultAddr     = "127.0.0.1:8080"
 	defaultDatabase = "sqlite:rejoin-demo.db"
+	unsetCacheBytes = -1
 )
 
 // errHelp says that the usage was asked for, and printed.
@@ -40,6 +47,12 @@ var variables = map[string]string{
 	"jwks-file":    "JWKS_FILE",
 	"jwks-refresh": "JWKS_REFRESH",
 	"cors-origin":  "CORS_ORIGINS",
+	"access-log":   "ACCESS_LOG",
+	"ops-addr":     "OPS_ADDR",
+	"drain-delay":  "DRAIN_DELAY",
+
+	"cache-bytes":     "CACHE_BYTES",
+	"cache-staleness": "CACHE_STALENESS",
 }
 
 func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (config, error) {
@@ -53,6 +66,11 @@ func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (c
 	flags.DurationVar(&c.jwksRefresh, "jwks-refresh", 5*time.Minute, "how often the key set is read again (`DURATION`)")
 	flags.Var((*originList)(&c.corsOrigins), "cors-origin", "a browser `ORIGIN` that may call /me; repeatable or comma-separated, * for any (default: the server's own)")
 	flags.BoolVar(&c.demo, "demo", false, "load the demonstration data, which has well-known keys, and listen on loopback only")
+	flags.StringVar(&c.accessLog, "access-log", "-", "a `FILE` that gets a line for each request, - for stderr, or off")
+	flags.StringVar(&c.opsAddr, "ops-addr", "", "`HOST:PORT` for /readyz and /metrics, to keep them from the world (default: that of -addr)")
+	flags.DurationVar(&c.drainDelay, "drain-delay", 0, "how long to go on after SIGTERM while /readyz says 503, so that a load balancer notices (`DURATION`)")
+	flags.Int64Var(&c.cacheBytes, "cache-bytes", unsetCacheBytes, "`BYTES` of documents to keep in memory, 0 for none; -1 is 64 MiB on SQLite and none on Postgres")
+	flags.DurationVar(&c.cacheStaleness, "cache-staleness", 0, "how old what is kept may be (`DURATION`); 0 is never on SQLite, and 1s on Postgres")
 
 	given, err := parseFlags(flags, args, getenv, stdout, "[COMMAND] [flags]", serverUsage)
 	if err != nil {
@@ -129,10 +147,14 @@ func readEnvironment(flags *flag.FlagSet, getenv func(string) string) (given map
 func (c *config) validate(given map[string]bool) error {
 	for _, f := range []struct{ name, value string }{
 		{"database", c.database}, {"fixture", c.fixture}, {"jwks-url", c.jwksURL}, {"jwks-file", c.jwksFile},
+		{"access-log", c.accessLog},
 	} {
 		if given[f.name] && f.value == "" {
 			return fmt.Errorf("-%s must not be empty", f.name)
 		}
+	}
+	if _, _, err := net.SplitHostPort(c.opsAddr); c.opsAddr != "" && err != nil {
+		return errors.New("-ops-addr must be HOST:PORT")
 	}
 	host, _, err := net.SplitHostPort(c.addr)
 	switch {
@@ -142,6 +164,12 @@ func (c *config) validate(given map[string]bool) error {
 		return errors.New("give -jwks-url or -jwks-file, not both")
 	case c.jwksRefresh <= 0:
 		return errors.New("-jwks-refresh must be longer than zero")
+	case c.drainDelay < 0:
+		return errors.New("-drain-delay must not be negative")
+	case c.cacheBytes < unsetCacheBytes:
+		return errors.New("-cache-bytes must not be negative")
+	case c.cacheStaleness < 0:
+		return errors.New("-cache-staleness must not be negative")
 	case !c.demo:
 		return nil
 	case host == "":

@@ -17,6 +17,7 @@ import (
 type database interface {
 	consumer.Store
 	io.Closer
+	Ping(context.Context) error
 	Migrate(context.Context) error
 	SchemaVersion(context.Context) (current, required int64, err error)
 }

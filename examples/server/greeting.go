@@ -101,7 +101,7 @@ func writeConsumer(b *strings.Builder, organizationID string, c fixtureConsumer,
 
 // situation says what a consumer is in, by the very rules that the document follows.
 func situation(c fixtureConsumer, now time.Time) string {
-	journeys := journey.Derive(consumer.Snapshot{Participations: c.Participations, Admissions: c.Admissions}, now).Journeys
+	journeys := journey.Derive(consumer.Snapshot{Participations: c.Participations, Admissions: c.Admissions}, now).Journeys()
 	if len(journeys) == 0 && len(c.Participations)+len(c.Admissions) > 0 {
 		return "nothing is active any more"
 	}

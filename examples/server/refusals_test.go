@@ -34,6 +34,11 @@ func TestBadArguments(t *testing.T) {
 		"a database that cannot be made":   {[]string{"-database", "sqlite:nowhere/a.db"}, []string{"-database", "nowhere/a.db"}},
 		"a database that is none":          {[]string{"-database", "sqlite:none.db"}, []string{"-database", "none.db"}},
 		"a fixture that is missing":        {[]string{"-fixture", "nowhere.json"}, []string{"fixture", "nowhere.json"}},
+		"an access log without a name":     {[]string{"-access-log", ""}, []string{"-access-log"}},
+		"an access log that cannot be":     {[]string{"-access-log", "nowhere/a.log"}, []string{"-access-log", "nowhere/a.log"}},
+		"operations without a port":        {[]string{"-ops-addr", "localhost"}, []string{"-ops-addr"}},
+		"operations nowhere":               {[]string{"-ops-addr", "192.0.2.1:1"}, []string{"-ops-addr"}},
+		"a delay before the end began":     {[]string{"-drain-delay", "-1s"}, []string{"-drain-delay"}},
 		"an empty fixture":                 {[]string{"-fixture", ""}, []string{"-fixture"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,12 +174,14 @@ func TestConfig(t *testing.T) {
 	environment := map[string]string{
 		"ADDR": "127.0.0.1:1", "DATABASE_URL": "sqlite:env.db", "FIXTURE": "env.json", "JWKS_FILE": "jwks.json",
 		"JWKS_REFRESH": "1m", "CORS_ORIGINS": "https://a.example,https://b.example", "JWKS_URL": "",
+		"ACCESS_LOG": "off", "OPS_ADDR": "127.0.0.1:2", "DRAIN_DELAY": "3s",
 	}
 	fromEnvironment := config{
 		addr: "127.0.0.1:1", database: "sqlite:env.db", fixture: "env.json", jwksFile: "jwks.json",
 		jwksRefresh: 60e9, corsOrigins: []string{"https://a.example", "https://b.example"},
+		accessLog: "off", opsAddr: "127.0.0.1:2", drainDelay: 3e9,
 	}
-	defaults := config{addr: "127.0.0.1:8080", database: "sqlite:rejoin-demo.db", jwksRefresh: 300e9, demo: true}
+	defaults := config{addr: "127.0.0.1:8080", database: "sqlite:rejoin-demo.db", jwksRefresh: 300e9, demo: true, accessLog: "-"}
 	with := func(c config, change func(*config)) config { change(&c); return c }
 	for name, test := range map[string]struct {
 		args   []string

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -34,7 +35,12 @@ type server struct {
 	listener net.Listener
 	database database
 	tokens   *tokens
-	api      *httpserver.API
+	cache    *httpserver.Cache // nil when it is off
+	// operations is what those who run the server look at.
+	operations *operations
+	accessLog  *accessLog // nil when it is off
+	drainDelay time.Duration
+	after      func(time.Duration) <-chan time.Time
 	// greeting is what the terminal is told once the server accepts.
 	greeting string
 }
@@ -42,8 +48,9 @@ type server struct {
 // start does everything that can fail: it opens the database, loads the data, reads
 // the key set and listens. When it returns an error, nothing is left running.
 func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err error) {
+	stderr = &lockedWriter{out: stderr}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	s := &server{logger: logger}
+	s := &server{logger: logger, drainDelay: c.drainDelay, after: time.After}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -61,21 +68,48 @@ func start(ctx context.Context, c config, stderr io.Writer) (_ *server, err erro
 	if s.listener, err = net.Listen("tcp", c.addr); err != nil {
 		return nil, fmt.Errorf("-addr: %w", err)
 	}
+	if s.accessLog, err = openAccessLog(c.accessLog, stderr, logger); err != nil {
+		return nil, err
+	}
 	if s.database, err = openDatabase(ctx, c.database); err != nil {
 		return nil, err
 	}
+	if s.operations, err = openOperations(c.opsAddr, s.database, s.tokens, logger); err != nil {
+		return nil, err
+	}
+	if s.cache, err = openCache(c, s.database, logger); err != nil {
+		return nil, err
+	}
 	base := baseURL(s.listener.Addr())
-	handler, err := s.handler(c, base, logger)
+	api, err := s.api(c, base, logger)
 	if err != nil {
 		return nil, err
 	}
-	s.http = newHTTPServer(handler, logger)
-	s.http.RegisterOnShutdown(s.api.EndStreams)
+	paths, err := s.exactPaths(c, api, logger)
+	if err != nil {
+		return nil, err
+	}
+	s.http = newHTTPServer(routes(api.Handler(apiPrefix), paths), logger)
+	s.http.RegisterOnShutdown(api.EndStreams)
 	if err := s.load(ctx, c, organizations); err != nil {
 		return nil, err
 	}
 	s.greeting, err = greeting(base, organizations, s.tokens, time.Now())
+	if s.operations.listener != nil {
+		s.greeting += fmt.Sprintf("\n/readyz and /metrics are on %s\n", baseURL(s.operations.listener.Addr()))
+	}
 	return s, err
+}
+
+// exactPaths are the paths beside the API's.
+func (s *server) exactPaths(c config, api *httpserver.API, logger *slog.Logger) (map[string]http.Handler, error) {
+	paths, err := pagePaths(newDemoDesk(c, s.database, s.tokens, logger))
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(paths, s.operations.public())
+	paths["/openapi.json"] = api.OpenAPI(apiPrefix)
+	return paths, nil
 }
 
 // load writes the data, all of it or nothing.
@@ -85,7 +119,14 @@ func (s *server) load(ctx context.Context, c config, organizations []fixtureOrga
 			return err
 		}
 	}
-	_, err := s.database.Write(ctx, batch(organizations, time.Now()))
+	now := time.Now()
+	b := batch(organizations, now)
+	if c.demo {
+		if err := supersede(ctx, s.database, &b, now); err != nil {
+			return fmt.Errorf("-database: %w", err)
+		}
+	}
+	_, err := s.database.Write(ctx, b)
 	what := "the demonstration data"
 	if c.fixture != "" {
 		what = "fixture " + c.fixture
@@ -157,7 +198,7 @@ func organizations(c config, now time.Time) ([]fixtureOrganization, error) {
 	return all, nil
 }
 
-func (s *server) handler(c config, base string, logger *slog.Logger) (http.Handler, error) {
+func (s *server) api(c config, base string, logger *slog.Logger) (*httpserver.API, error) {
 	keys, err := auth.NewAPIKeyCache(auth.APIKeyCacheOptions{Finder: s.database})
 	if err != nil {
 		return nil, err
@@ -169,18 +210,24 @@ func (s *server) handler(c config, base string, logger *slog.Logger) (http.Handl
 	if len(c.corsOrigins) == 0 {
 		c.corsOrigins = []string{base}
 	}
-	api, err := httpserver.New(httpserver.Options{
-		Store:       s.database,
-		Auth:        authenticator,
-		Changes:     s.database,
-		CORSOrigins: c.corsOrigins,
-		Logger:      logger,
-	})
+	options := httpserver.Options{
+		Store:         s.database,
+		Auth:          authenticator,
+		Changes:       s.database,
+		Cache:         s.cache,
+		CORSOrigins:   c.corsOrigins,
+		Logger:        logger,
+		PollIntervals: &httpserver.PollIntervals{},
+		MeterProvider: s.operations.metrics.provider,
+	}
+	if s.accessLog != nil {
+		options.AccessLog = s.accessLog.Logger
+	}
+	api, err := httpserver.New(options)
 	if err != nil {
 		return nil, fmt.Errorf("-cors-origin must be scheme://host or scheme://host:port in lower case, without a path or a default port, or *: %w", err)
 	}
-	s.api = api
-	return api.Handler(apiPrefix), nil
+	return api, nil
 }
 
 // newHTTPServer bounds what one client can hold: a request has to arrive and its
@@ -199,14 +246,25 @@ func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// serve answers requests until ctx is done, then lets the running ones end.
+// serve answers requests until ctx is done. Then it ends in an order that loses nothing:
+// the server says that it is not ready, and goes on for the time that a load balancer
+// takes to hear of it; the running requests end; and then what they need is closed.
 func (s *server) serve(ctx context.Context) error {
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
 	go func() { failed <- s.http.Serve(s.listener) }()
+	if s.operations.http != nil {
+		go func() { failed <- s.operations.http.Serve(s.operations.listener) }()
+	}
 	select {
 	case err := <-failed:
 		return errors.Join(err, s.close())
 	case <-ctx.Done():
+	}
+	s.operations.readiness.Drain()
+	select {
+	case err := <-failed:
+		return errors.Join(err, s.close())
+	case <-s.after(s.drainDelay):
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
@@ -226,6 +284,15 @@ func (s *server) close() error {
 		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if s.cache != nil {
+		errs = append(errs, s.cache.Close())
+	}
+	if s.operations != nil {
+		errs = append(errs, s.operations.close())
+	}
+	if s.accessLog != nil {
+		errs = append(errs, s.accessLog.close())
 	}
 	if s.tokens != nil {
 		errs = append(errs, s.tokens.close())

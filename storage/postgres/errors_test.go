@@ -26,8 +26,9 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"the URL must be one":                 {postgres.Options{URL: "postgres://user:sesame@host:port/"}, []string{"URL"}},
 		"its parameters must be known":        {postgres.Options{URL: url + "?sslmode=sesame"}, []string{"URL"}},
 		"the replica's URL must be one":       {postgres.Options{URL: url, ReadURL: "sesame"}, []string{"ReadURL"}},
+		"the listener's URL must be one":      {postgres.Options{URL: url, ListenURL: "sesame"}, []string{"ListenURL"}},
 		"there is no negative number":         {postgres.Options{URL: url, MaxConnections: -1}, []string{"MaxConnections"}},
-		"every bad option is named, in order": {postgres.Options{ReadURL: "sesame", MaxConnections: -1}, []string{"URL", "ReadURL", "MaxConnections"}},
+		"every bad option is named, in order": {postgres.Options{ReadURL: "sesame", ListenURL: "sesame", MaxConnections: -1}, []string{"URL", "ReadURL", "ListenURL", "MaxConnections"}},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			_, err := postgres.Open(t.Context(), c.options)

@@ -1,6 +1,13 @@
 package postgres
 
-import "github.com/jmoiron/sqlx"
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/rejoinhq/rejoin/consumer"
+)
 
 // RequiredSchema is the version that this program needs.
 const RequiredSchema = requiredSchema
@@ -26,3 +33,11 @@ const (
 // Primary and Reading let tests look at the pools.
 func (s *Store) Primary() *sqlx.DB { return s.primary }
 func (s *Store) Reading() *sqlx.DB { return s.reading }
+
+// ChangesWithin is Changes with less patience.
+func (s *Store) ChangesWithin(ctx context.Context, listener consumer.ChangeListener, answer, replica time.Duration) error {
+	return s.changesWithin(ctx, listener, feedPatience{answer: answer, replica: replica})
+}
+
+// HashesOf reads a notification.
+func HashesOf(payload string) []uint64 { return hashesOf(payload) }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,11 @@ type cable struct {
 
 	plugged sync.Mutex
 	clients []net.Conn
+
+	// Of the connections that were made before these moments, what is sent to the server,
+	// or comes from it, is swallowed without a word.
+	deaf, mute atomic.Pointer[time.Time]
+	made       atomic.Int64 // how many connections there were
 }
 
 // cut resets all connections.
@@ -55,27 +61,31 @@ func newCable(t *testing.T, database string) *cable {
 		c.plugged.Lock()
 		c.clients = append(c.clients, client)
 		c.plugged.Unlock()
+		c.made.Add(1)
 		server, err := net.Dial(network, address)
 		if err != nil {
 			_ = client.Close()
 			return
 		}
-		go c.move(server, client)
-		go c.move(client, server)
+		go c.move(server, client, &c.deaf)
+		go c.move(client, server, &c.mute)
 	})
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(config.User, config.Password), Host: near, Path: "/" + config.Database, RawQuery: "sslmode=disable"}
 	c.url = u.String()
 	return c
 }
 
-func (c *cable) move(to, from net.Conn) {
+func (c *cable) move(to, from net.Conn, cut *atomic.Pointer[time.Time]) {
 	defer to.Close()
 	defer from.Close()
-	buffer := make([]byte, 4096)
+	made, buffer := time.Now(), make([]byte, 4096)
 	for {
 		n, err := from.Read(buffer)
 		if err != nil {
 			return
+		}
+		if moment := cut.Load(); moment != nil && made.Before(*moment) {
+			continue
 		}
 		c.moving.RLock()
 		_, err = to.Write(buffer[:n])
@@ -84,6 +94,15 @@ func (c *cable) move(to, from net.Conn) {
 			return
 		}
 	}
+}
+
+// loseUpward swallows what the connections that there are send to the server from now on.
+func (c *cable) loseUpward() { c.deaf.Store(new(time.Now())) }
+
+// lose swallows what they send either way.
+func (c *cable) lose() {
+	c.loseUpward()
+	c.mute.Store(c.deaf.Load())
 }
 
 // TestSilenceDoesNotHoldACallBack lets more callers than there are connections wait

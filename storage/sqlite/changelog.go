@@ -21,8 +21,7 @@ type changeLog struct {
 	db    *sqlx.DB
 	holds bool // a connection of db, which nobody else needs
 
-	conn    *sqlx.Conn
-	version *sqlx.Stmt
+	conn *sqlx.Conn
 	// asked is the data_version up to which the log was read, negative when that is not
 	// known.
 	asked int64
@@ -55,7 +54,10 @@ func (l *changeLog) since(revision int64) (consumers []uint64, newest int64, err
 }
 
 func (l *changeLog) dataVersion() (version int64, err error) {
-	err = l.version.QueryRowContext(context.Background()).Scan(&version)
+	err = l.conn.Raw(func(c any) (err error) {
+		version, err = c.(*connection).number(`PRAGMA data_version`)
+		return err
+	})
 	return version, err
 }
 
@@ -107,9 +109,6 @@ func (l *changeLog) hold(ctx context.Context) (err error) {
 		return err
 	}
 	l.asked = -1
-	if l.version, err = l.conn.PreparexContext(ctx, `PRAGMA data_version`); err != nil {
-		return errors.Join(err, l.close())
-	}
 	return nil
 }
 
@@ -119,6 +118,6 @@ func (l *changeLog) close() error {
 		return nil
 	}
 	err := l.conn.Close()
-	l.conn, l.version, l.asked = nil, nil, -1
+	l.conn, l.asked = nil, -1
 	return err
 }

@@ -69,10 +69,22 @@ func (c *connection) Close() error {
 //
 // It watches no context. The driver would start a goroutine to do so, for a statement
 // that takes some microseconds and waits for no lock longer than readerBusyTimeout.
-func (c *connection) find(text string, parameters []any) (foundRow, error) {
+func (c *connection) find(text string, parameters []any) (found foundRow, err error) {
+	err = c.first(text, parameters, func(row []driver.Value) { found = newFoundRow(row) })
+	return found, err
+}
+
+// number runs a statement and returns the number in its first row.
+func (c *connection) number(text string) (n int64, err error) {
+	err = c.first(text, nil, func(row []driver.Value) { n, _ = row[0].(int64) })
+	return n, err
+}
+
+// first runs a statement and hands out its first row, which does not outlive the call.
+func (c *connection) first(text string, parameters []any, use func(row []driver.Value)) error {
 	s, err := c.prepared(text)
 	if err != nil {
-		return foundRow{}, err
+		return err
 	}
 	for i, p := range parameters {
 		c.parameters = append(c.parameters, driver.NamedValue{Ordinal: i + 1, Value: p})
@@ -84,15 +96,16 @@ func (c *connection) find(text string, parameters []any) (foundRow, error) {
 	}()
 	rows, err := s.QueryContext(context.Background(), c.parameters)
 	if err != nil {
-		return foundRow{}, err
+		return err
 	}
 	for range rows.Columns() {
 		c.row = append(c.row, nil)
 	}
 	if err := rows.Next(c.row); err != nil {
-		return foundRow{}, errors.Join(err, rows.Close())
+		return errors.Join(err, rows.Close())
 	}
-	return newFoundRow(c.row), rows.Close()
+	use(c.row)
+	return rows.Close()
 }
 
 func (c *connection) prepared(text string) (statement, error) {

@@ -38,10 +38,15 @@ const role = "rejoin"
 // own, and removes it when the test ends. It skips the test when it can't.
 func Start(t testing.TB, settings ...string) *Cluster {
 	t.Helper()
-	c, err := start(settings)
+	c, err := start(initialize, settings)
 	if err != nil {
 		giveUp(t, err)
 	}
+	c.removeAfter(t)
+	return c
+}
+
+func (c *Cluster) removeAfter(t testing.TB) {
 	t.Cleanup(func() {
 		if c.server != nil {
 			c.Stop(t)
@@ -50,7 +55,6 @@ func Start(t testing.TB, settings ...string) *Cluster {
 			t.Errorf("remove the cluster: %v", err)
 		}
 	})
-	return c
 }
 
 // URL returns the connection string of a new and empty database of the cluster.
@@ -88,13 +92,10 @@ func (c *Cluster) url(database string) string {
 	return u.String()
 }
 
-func start(settings []string) (*Cluster, error) {
+// start starts a cluster whose data a function creates.
+func start(create func(*Cluster) error, settings []string) (*Cluster, error) {
 	if immediateShutdown == nil {
 		return nil, errors.New("this system has no sockets in directories")
-	}
-	initdb, err := findProgram("initdb")
-	if err != nil {
-		return nil, err
 	}
 	postgres, err := findProgram("postgres")
 	if err != nil {
@@ -105,7 +106,7 @@ func start(settings []string) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{directory: directory, postgres: postgres, settings: settings}
-	if err := c.create(initdb); err != nil {
+	if err := errors.Join(giveAway(directory), create(c)); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(directory))
 	}
 	if err := c.watch(); err != nil {
@@ -119,14 +120,20 @@ func start(settings []string) (*Cluster, error) {
 
 func (c *Cluster) data() string { return filepath.Join(c.directory, "data") }
 
-func (c *Cluster) create(initdb string) error {
-	if err := giveAway(c.directory); err != nil {
+// initialize creates the data of a new cluster.
+func initialize(c *Cluster) error {
+	return c.runProgram("initdb", "--pgdata="+c.data(), "--username="+role, "--auth=trust",
+		"--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions")
+}
+
+// runProgram runs one of PostgreSQL's programs to its end.
+func (c *Cluster) runProgram(name string, arguments ...string) error {
+	program, err := findProgram(name)
+	if err != nil {
 		return err
 	}
-	command := exec.Command(initdb, "--pgdata="+c.data(), "--username="+role, "--auth=trust",
-		"--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions")
-	if output, err := c.prepared(command).CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(output))
+	if output, err := c.prepared(exec.Command(program, arguments...)).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(output))
 	}
 	return nil
 }

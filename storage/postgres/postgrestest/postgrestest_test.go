@@ -99,6 +99,40 @@ func TestClusterIsRemovedWithItsTest(t *testing.T) {
 	}
 }
 
+func TestStandbyRepeatsItsCluster(t *testing.T) {
+	const delay = 200 * time.Millisecond
+	cluster := postgrestest.Start(t)
+	database := cluster.URL(t)
+	primary := connect(t, database)
+	if _, err := primary.Exec(t.Context(), `CREATE TABLE repeated AS SELECT -1 AS n`); err != nil {
+		t.Fatal(err)
+	}
+	standby := cluster.Standby(t, fmt.Sprintf("recovery_min_apply_delay=%dms", delay.Milliseconds()))
+	for n := range 2 {
+		replica := connect(t, standby.URL(t, database))
+		if !query[bool](t, replica, `SELECT pg_is_in_recovery()`) {
+			t.Error("the standby is none")
+		}
+		begun := time.Now()
+		if _, err := primary.Exec(t.Context(), `INSERT INTO repeated VALUES ($1)`, n); err != nil {
+			t.Fatal(err)
+		}
+		for query[int](t, replica, `SELECT max(n) FROM repeated`) < n {
+			if time.Since(begun) > 30*time.Second {
+				t.Fatal("the standby does not repeat it")
+			}
+		}
+		if took := time.Since(begun); took < delay {
+			t.Errorf("the standby repeated it after %v, want not before %v", took, delay)
+		}
+		standby.Stop(t)
+		if _, err := pgx.Connect(t.Context(), standby.URL(t, database)); err == nil {
+			t.Error("the standby was stopped and answers")
+		}
+		standby.Start(t)
+	}
+}
+
 // directoryOf returns the directory of a private cluster.
 func directoryOf(t *testing.T, connection string) string {
 	t.Helper()

@@ -8,7 +8,7 @@ import (
 // private starts the cluster of all tests of the process. It is the one thing that
 // they share: to start one for each would take minutes.
 var private = sync.OnceValues(func() (*recycled, error) {
-	cluster, err := start(nil)
+	cluster, err := start(initialize, nil)
 	return &recycled{cluster: cluster}, err
 })
 

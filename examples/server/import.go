@@ -58,9 +58,10 @@ func runImport(ctx context.Context, args []string, getenv func(string) string, s
 		return fmt.Errorf("import %s: %s belongs to another organization in -database", path, key)
 	}
 	w := &importer{database: database, organizations: organizations}
-	err = w.importAll(ctx, func(visit func(organization, position int, c *fixtureConsumer) error) error {
-		return reread(file, p.reader("imported", file), visit)
-	})
+	err = reread(file, p.reader("imported", file), func(i, _ int, c *fixtureConsumer) error { return w.add(ctx, i, c) })
+	if err == nil {
+		err = w.finish(ctx)
+	}
 	p.end()
 	if err != nil {
 		return fmt.Errorf("import %s: %w", path, err)
@@ -164,37 +165,13 @@ func (s *seenIDs) again() map[uint64]bool {
 	return found
 }
 
-// importer writes what the second reading of the file finds, while the reading goes on.
+// importer writes what the second reading of the file finds.
 type importer struct {
 	database      database
 	organizations []fixtureOrganization
-	// What is read is collected in batch, and handed over through full.
-	batch     consumer.Batch
-	consumers int
-	full      chan consumer.Batch
-	result    consumer.BulkResult
-}
-
-func (w *importer) importAll(ctx context.Context, read func(visit func(organization, position int, c *fixtureConsumer) error) error) error {
-	reading, stop := context.WithCancel(ctx)
-	defer stop()
-	w.full = make(chan consumer.Batch)
-	ended := make(chan error, 1)
-	go func() {
-		defer close(w.full)
-		ended <- read(func(i, _ int, c *fixtureConsumer) error { return w.add(reading, i, c) })
-	}()
-	for batch := range w.full {
-		if err := w.write(ctx, batch); err != nil {
-			stop()
-			<-ended
-			return err
-		}
-	}
-	if err := <-ended; err != nil {
-		return err
-	}
-	return w.finish(ctx)
+	batch         consumer.Batch
+	consumers     int
+	result        consumer.BulkResult
 }
 
 // errChanged says that the second reading found another file than the one that was
@@ -213,13 +190,7 @@ func (w *importer) add(ctx context.Context, organization int, c *fixtureConsumer
 	if len(w.batch.Consumers)+len(w.batch.Participations)+len(w.batch.Admissions) < importBatch {
 		return nil
 	}
-	select {
-	case w.full <- w.batch:
-		w.batch = consumer.Batch{}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return w.write(ctx)
 }
 
 // finish writes what is left, and the keys of the organizations last, so that they
@@ -230,14 +201,15 @@ func (w *importer) finish(ctx context.Context) error {
 		w.batch.APIKeys = append(w.batch.APIKeys, apiKeys(o.ID, consumer.PublishableKey, o.PublishableKeys, now)...)
 		w.batch.APIKeys = append(w.batch.APIKeys, apiKeys(o.ID, consumer.SecretKey, o.SecretKeys, now)...)
 	}
-	return w.write(ctx, w.batch)
+	return w.write(ctx)
 }
 
-func (w *importer) write(ctx context.Context, batch consumer.Batch) error {
-	result, err := consumer.WriteBulk(ctx, w.database, batch)
+func (w *importer) write(ctx context.Context) error {
+	result, err := consumer.WriteBulk(ctx, w.database, w.batch)
 	w.result.Applied += result.Applied
 	w.result.Stale += result.Stale
 	w.result.Refused = append(w.result.Refused, result.Refused...)
+	w.batch = consumer.Batch{}
 	for _, refusal := range result.Refused {
 		if !errors.Is(refusal.Err, consumer.ErrErased) {
 			return errors.Join(err, errChanged)

@@ -65,7 +65,7 @@ func TestPathMayHoldAnyCharacter(t *testing.T) {
 			if err := store.Close(); err != nil {
 				t.Fatal(err)
 			}
-			wantFiles(t, directory, name)
+			wantFiles(t, directory, name, name+"-seq")
 		})
 	}
 }
@@ -97,7 +97,7 @@ func TestRelativePathIsThatOfTheOpening(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantFiles(t, directory, "rejoin.db")
+	wantFiles(t, directory, "rejoin.db", "rejoin.db-seq")
 }
 
 func TestMemoryIsNoFile(t *testing.T) {

@@ -32,6 +32,8 @@ type Store struct {
 	writing lazy[writeStatements]
 	feed    *feed
 	log     changeLog
+	// sequence says whether there can be anything new in the log.
+	sequence *sequence
 }
 
 var _ consumer.Store = (*Store)(nil)
@@ -89,6 +91,10 @@ func (s *Store) connectFile(options Options) error {
 	}
 	s.logging, err = handle(readerURI(path), 1)
 	s.log = changeLog{db: s.logging, holds: true}
+	if err != nil {
+		return err
+	}
+	s.sequence, err = openSequence(path)
 	return err
 }
 
@@ -107,6 +113,7 @@ func (s *Store) connectMemory() error {
 	s.writer, err = handle(uri, 1)
 	s.readers = s.writer
 	s.log = changeLog{db: s.writer}
+	s.sequence = newSequence()
 	return err
 }
 

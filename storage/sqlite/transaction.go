@@ -37,11 +37,16 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, transacti
 	if err := do(unwatched, t); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	if err := s.commit(tx); err != nil {
 		return err
 	}
 	s.feed.wake()
 	return nil
+}
+
+func (s *Store) commit(tx *sqlx.Tx) error {
+	defer s.sequence.end(s.sequence.begin())
+	return tx.Commit()
 }
 
 func (s *Store) begin(ctx context.Context) (*sqlx.Tx, error) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/auth/authtest"
 	"github.com/rejoinhq/rejoin/consumer"
@@ -22,22 +24,26 @@ func BenchmarkHandler(b *testing.B) {
 		orFail(b, err)
 		return "Bearer " + token
 	}
-	handler := benchmarkHandler(b, issuer)
+	handler := benchmarkHandler(b, issuer, httpserver.Options{})
+	cached := benchmarkHandler(b, issuer, asTheServer(b))
 	known := bearer()
 	first := &benchmarkWriter{header: make(http.Header)}
 	handler.ServeHTTP(first, benchmarkRequest("/me", known, nil))
-	tag := first.header.Get("ETag")
+	tag := first.header["Etag"]
 	for _, test := range []struct {
 		name, path    string
+		handler       http.Handler
 		authorization string // empty: a new token for each request
 		noneMatch     []string
 		status        int
 	}{
-		{"me", "/me", known, nil, 200},
-		{"me/If-None-Match", "/me", known, []string{tag}, 304},
-		{"me/new token", "/me", "", nil, 200},
-		{"me/refused", "/me", known + "x", nil, 401},
-		{"look-up", "/cons_1", "Bearer " + secret, nil, 200},
+		{"me", "/me", handler, known, nil, 200},
+		{"me/If-None-Match", "/me", handler, known, tag, 304},
+		{"cached me", "/me", cached, known, nil, 200},
+		{"cached me/If-None-Match", "/me", cached, known, tag, 304},
+		{"me/new token", "/me", handler, "", nil, 200},
+		{"me/refused", "/me", handler, known + "x", nil, 401},
+		{"look-up", "/cons_1", handler, "Bearer " + secret, nil, 200},
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			r := benchmarkRequest(test.path, test.authorization, test.noneMatch)
@@ -50,7 +56,7 @@ func BenchmarkHandler(b *testing.B) {
 					b.StartTimer()
 				}
 				w.header = make(http.Header) // as net/http makes one for each
-				handler.ServeHTTP(w, r)
+				test.handler.ServeHTTP(w, r)
 				if w.status != test.status {
 					b.Fatalf("status %d", w.status)
 				}
@@ -60,9 +66,20 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
+// asTheServer are the options of the example server, but for its log.
+func asTheServer(b *testing.B) httpserver.Options {
+	cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: &exactFeed{}})
+	orFail(b, err)
+	b.Cleanup(func() { orFail(b, cache.Close()) })
+	return httpserver.Options{
+		Cache: cache, CORSOrigins: []string{"https://a.example"}, PollIntervals: &httpserver.PollIntervals{},
+		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())),
+	}
+}
+
 // benchmarkHandler has one consumer with three participations.
-func benchmarkHandler(b *testing.B, issuer *authtest.Issuer) http.Handler {
-	now := time.Now()
+func benchmarkHandler(b *testing.B, issuer *authtest.Issuer, options httpserver.Options) http.Handler {
+	now := time.Now().Truncate(24 * time.Hour) // the same document for every handler
 	record := func(kind consumer.DistributionType, id string, status consumer.Status) consumer.Participation {
 		return consumer.Participation{
 			OrganizationID: org, ConsumerID: "cons_1", Type: kind, ID: id,
@@ -90,7 +107,8 @@ func benchmarkHandler(b *testing.B, issuer *authtest.Issuer) http.Handler {
 	orFail(b, err)
 	authenticator, err := auth.New(auth.Options{Tokens: verifier, APIKeys: keys})
 	orFail(b, err)
-	api, err := httpserver.New(httpserver.Options{Store: store, Auth: authenticator})
+	options.Store, options.Auth = store, authenticator
+	api, err := httpserver.New(options)
 	orFail(b, err)
 	return api.Handler(prefix)
 }

@@ -72,6 +72,7 @@ func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	}
 	_, encoding := a.telemetry.step(r.Context(), "encode")
 	defer encoding.End()
-	answer(w, r, consumerDocument(found))
+	body := consumerDocument(found)
+	answer(w, r, body, entityTag(body), "Cache-Control", cachePrivate)
 	return nil
 }

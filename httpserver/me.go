@@ -30,10 +30,10 @@ func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if document.pollInterval != "" {
-		w.Header().Set(headerPollInterval, document.pollInterval)
+	if document.pollInterval == "" {
+		answer(w, r, document.body, document.etag, "Cache-Control", cachePrivate)
+		return nil
 	}
-	w.Header().Set("Cache-Control", "private, no-cache")
-	answerBody(w, r, document.body, document.etag)
+	answer(w, r, document.body, document.etag, "Cache-Control", cachePrivate, headerPollInterval, document.pollInterval)
 	return nil
 }

@@ -28,10 +28,7 @@ func (a *API) OpenAPI(prefix string) http.Handler {
 	body := describe(prefix)
 	etag := entityTag(body)
 	return a.outermost("/openapi.json", a.endpoint(func(w http.ResponseWriter, r *http.Request) error {
-		header := w.Header()
-		header.Set("Access-Control-Allow-Origin", "*")
-		header.Set("Cache-Control", "public, max-age=300")
-		answerBody(w, r, body, etag)
+		answer(w, r, body, etag, "Access-Control-Allow-Origin", "*", "Cache-Control", "public, max-age=300")
 		return nil
 	}))
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/httpserver"
@@ -219,6 +221,8 @@ func (s *server) api(c config, base string, logger *slog.Logger) (*httpserver.AP
 		Logger:        logger,
 		PollIntervals: &httpserver.PollIntervals{},
 		MeterProvider: s.operations.metrics.provider,
+		// Traces go nowhere from here, so none are begun.
+		TracerProvider: noop.NewTracerProvider(),
 	}
 	if s.accessLog != nil {
 		options.AccessLog = s.accessLog.Logger

@@ -27,6 +27,7 @@ type config struct {
 	svg            string
 	quick          bool
 	list           bool
+	streams        int
 }
 
 // errHelp says that the usage was asked for, and printed.
@@ -57,6 +58,7 @@ func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (c
 	flags.StringVar(&c.markdown, "o", "", "write the table to a `FILE` too, as Markdown")
 	flags.StringVar(&c.svg, "svg", "", "write a plot to a `FILE`, as SVG")
 	flags.BoolVar(&c.quick, "quick", false, "a few seconds in all, to see that it works: the figures mean little")
+	flags.IntVar(&c.streams, "streams", 0, "open this `NUMBER` of idle event streams instead, and say what they take (Linux)")
 	flags.BoolVar(&c.list, "list", false, "print the names of the rows and end")
 
 	flags.SetOutput(io.Discard) // an error is printed once, by run
@@ -108,6 +110,8 @@ func (c config) validate() error {
 		return errors.New("-consumers must be from 1 to 10000000")
 	case slices.Min(c.participations) < 0 || slices.Max(c.participations) > maxParticipations:
 		return fmt.Errorf("-participations must be from 0 to %d", maxParticipations)
+	case c.streams < 0 || c.streams > c.consumers:
+		return errors.New("-streams must be from 0 to the number of -consumers")
 	case c.postgres != "" && !isPostgres(c.postgres):
 		return errors.New("-postgres must be a URL: postgres://…")
 	case len(c.rows()) == 0:

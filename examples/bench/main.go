@@ -77,6 +77,14 @@ func runBench(ctx context.Context, args []string, getenv func(string) string, _ 
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	if c.streams > 0 {
+		report, err := b.measureStreams(ctx, c.streams)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(stdout, report)
+		return err
+	}
 	results, err := b.measureAll(ctx)
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ import (
 // give or take the time to read it.
 const pollInterval = 20 * time.Millisecond
 
+// lookInterval is how often the database is asked though nobody seems to have written.
+const lookInterval = time.Second
+
 // keptChanges is how far back the log goes. Who falls behind further has missed
 // something, and is told so.
 const keptChanges = "100000"
@@ -62,11 +65,18 @@ type feed struct {
 	mu        sync.Mutex // held while the log is read and the listeners are told
 	listeners map[*consumer.ChangeListener]struct{}
 	seen      int64 // the revision up to which they were told
+	looked    time.Time
 	lost      bool
 }
 
 func newFeed() *feed {
 	return &feed{written: make(chan struct{}, 1), listeners: make(map[*consumer.ChangeListener]struct{})}
+}
+
+func (f *feed) lastLook() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.looked
 }
 
 // wake makes one of those who wait in Changes look at the log at once.
@@ -113,16 +123,21 @@ func (s *Store) changes(ctx context.Context, listener consumer.ChangeListener) e
 	}
 }
 
-// look catches up, and says as of when.
+// look catches up, and says as of when. Once in a while it asks the database though nobody
+// seems to have written: should somebody have removed the file of the sequence, all that
+// happens is that changes are noticed later.
 func (s *Store) look() error {
+	begun := time.Now()
+	if begun.Sub(s.feed.lastLook()) >= lookInterval {
+		s.feed.caughtUp.Store(0)
+	}
+	if err := s.CatchUp(); err != nil {
+		return err
+	}
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
-	begun := time.Now()
-	err := s.catchUp()
-	if err == nil {
-		s.feed.tell(func(l consumer.ChangeListener) { l.Confirmed(begun) })
-	}
-	return err
+	s.feed.tell(func(l consumer.ChangeListener) { l.Confirmed(begun) })
+	return nil
 }
 
 // ends reports whether an error will not pass by itself.
@@ -182,6 +197,7 @@ func (s *Store) catchUp() error {
 
 func (f *feed) catchUp(log *changeLog) error {
 	f.looks.Add(1)
+	f.looked = time.Now()
 	if len(f.listeners) == 0 {
 		newest, err := log.newest()
 		f.seen, f.lost = newest, err != nil

@@ -64,7 +64,7 @@ type keyFlight struct {
 	abandoned bool // its caller gave up: nothing was learned
 }
 
-// NewAPIKeyCache returns a APIKeyCache, or an error that names the option that is missing or
+// NewAPIKeyCache returns an APIKeyCache, or an error that names the option that is missing or
 // negative.
 func NewAPIKeyCache(options APIKeyCacheOptions) (*APIKeyCache, error) {
 	switch {
@@ -91,7 +91,7 @@ func NewAPIKeyCache(options APIKeyCacheOptions) (*APIKeyCache, error) {
 // not used.
 func (c *APIKeyCache) OrganizationByKey(ctx context.Context, digest [sha256.Size]byte, now time.Time) (string, error) {
 	if c.finder == nil {
-		return "", errors.New("auth: a APIKeyCache that was not made by NewAPIKeyCache")
+		return "", errors.New("auth: an APIKeyCache that was not made by NewAPIKeyCache")
 	}
 	for {
 		c.mu.Lock()

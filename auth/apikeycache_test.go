@@ -18,7 +18,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// keyTable is a APIKeyFinder that counts, and whose keys can be revoked.
+// keyTable is an APIKeyFinder that counts, and whose keys can be revoked.
 type keyTable struct {
 	mu      sync.Mutex
 	keys    map[[32]byte]string

@@ -200,7 +200,7 @@ func (b *logBuffer) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// finderFunc is a APIKeyFinder.
+// finderFunc is an APIKeyFinder.
 type finderFunc func(ctx context.Context, digest [32]byte, now time.Time) (string, error)
 
 func (f finderFunc) OrganizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {

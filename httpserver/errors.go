@@ -95,7 +95,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusTooManyRequests:
 		var limited rateLimited
 		errors.As(err, &limited)
-		body.RetryAfter = limited.retryAfter
+		body.RetryAfter, body.Message = limited.retryAfter, limited.message
 		header.Set("Retry-After", strconv.Itoa(limited.retryAfter))
 	case http.StatusBadRequest:
 		body.Message = "A " + r.Method + " request has no body here."

@@ -27,6 +27,7 @@ const (
 	writePatience = 10 * time.Second
 
 	headerLastEventID = "Last-Event-ID"
+	tooManyStreams    = "The consumer has as many event streams open as it may."
 )
 
 // Why the server ends a stream, as the last event says.
@@ -50,7 +51,7 @@ func (a *API) EndStreams() { a.endStreams() }
 // section 9.2): at once, and again whenever it changes, by a write or because something
 // expires. It is an addition to the seed.
 func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Add("Vary", auth.HeaderAuthorization+", "+auth.HeaderPublishableKey)
+	w.Header().Add("Vary", auth.HeaderAuthorization+", "+auth.HeaderPublishableKey+", "+headerLastEventID)
 	if a.hub == nil {
 		return errNoRoute
 	}
@@ -115,18 +116,26 @@ func (a *API) openStream(w http.ResponseWriter, r *http.Request) (*stream, error
 	if a.streaming.Err() != nil {
 		return nil, errUnavailable
 	}
-	subscription := a.hub.subscribe(consumer.ConsumerKey{OrganizationID: identity.OrganizationID, ConsumerID: identity.ConsumerID})
-	if subscription == nil {
-		// By then the streams of clients that have left are found out.
-		return nil, rateLimited{retryAfter: int(max(time.Second, a.heartbeat) / time.Second)}
-	}
-	return &stream{
+	s := &stream{
 		api: a, writer: w, control: http.NewResponseController(w), request: r,
-		identity: identity, subscription: subscription, told: r.Header.Get(headerLastEventID),
-	}, nil
+		identity: identity, told: r.Header.Get(headerLastEventID),
+	}
+	if r.Method == http.MethodHead {
+		return s, nil // there is nothing to be told
+	}
+	s.subscription = a.hub.subscribe(consumer.ConsumerKey{OrganizationID: identity.OrganizationID, ConsumerID: identity.ConsumerID})
+	if s.subscription == nil {
+		// By then the streams of clients that have left are found out.
+		return nil, rateLimited{retryAfter: int(max(time.Second, a.heartbeat) / time.Second), message: tooManyStreams}
+	}
+	return s, nil
 }
 
-func (s *stream) close() { s.api.hub.unsubscribe(s.subscription) }
+func (s *stream) close() {
+	if s.subscription != nil {
+		s.api.hub.unsubscribe(s.subscription)
+	}
+}
 
 // read asks the store and derives what is to be told.
 func (s *stream) read() (state, error) {
@@ -181,16 +190,16 @@ func (s *stream) run(known state) {
 		now := s.api.now()
 		beats := !now.Before(beat)
 		if beats {
+			if s.refused() {
+				s.end(endUnauthenticated)
+				return
+			}
 			if s.send(": heartbeat\n\n") != nil || s.buffers {
 				return
 			}
 			beat = now.Add(s.api.heartbeat)
 		}
 		if !woken && !reached(known.until, now) && !(beats && !s.api.hub.isFollowing()) {
-			if s.refused() {
-				s.end(endUnauthenticated)
-				return
-			}
 			continue
 		}
 		switch fresh, err := s.look(); {

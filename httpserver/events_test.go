@@ -285,7 +285,7 @@ func TestStreamTellsAtOnce(t *testing.T) {
 		}
 		want := http.Header{
 			"Cache-Control": {"private, no-cache, no-transform"}, "Content-Type": {"text/event-stream"},
-			"Vary": {"Authorization, X-Publishable-Key"}, "X-Accel-Buffering": {"no"}, "X-Content-Type-Options": {"nosniff"},
+			"Vary": {"Authorization, X-Publishable-Key, Last-Event-ID"}, "X-Accel-Buffering": {"no"}, "X-Content-Type-Options": {"nosniff"},
 		}
 		if diff := cmp.Diff(want, withoutRequestID(c.Result().Header)); diff != "" {
 			t.Errorf("header (-want +got):\n%s", diff)
@@ -419,7 +419,7 @@ func TestStreamEndsWithTheCredentials(t *testing.T) {
 
 		gate.set(&auth.Error{Reason: auth.ReasonSessionEnded})
 		time.Sleep(15 * time.Second)
-		atBeat.wantNews(t, heartbeat, ended("unauthenticated"))
+		atBeat.wantNews(t, ended("unauthenticated"))
 		gate.set(nil)
 		atChange.news()
 		later := s.stream()

@@ -24,3 +24,6 @@ func NewDeadline(parent context.Context, timeout time.Duration) (context.Context
 	d := &deadline{Context: parent, at: time.Now().Add(timeout)}
 	return d, d.cancel
 }
+
+// DocumentOverhead is what the cache reckons for a document beside its bytes.
+const DocumentOverhead = documentOverhead

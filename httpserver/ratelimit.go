@@ -72,7 +72,10 @@ type quota struct {
 }
 
 // rateLimited is the error of a caller who asked too often.
-type rateLimited struct{ retryAfter int }
+type rateLimited struct {
+	retryAfter int    // in seconds
+	message    string // what else the client is told
+}
 
 func (rateLimited) Error() string { return errTooMany.text }
 
@@ -90,7 +93,7 @@ func (a *API) admit(w http.ResponseWriter, key, consumer string, now time.Time) 
 	header.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, left.remaining)))
 	header.Set("X-RateLimit-Reset", strconv.FormatInt(left.reset.Unix(), 10))
 	if left.remaining < 0 {
-		return rateLimited{int(math.Ceil(left.reset.Sub(now).Seconds()))}
+		return rateLimited{retryAfter: int(math.Ceil(left.reset.Sub(now).Seconds()))}
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ func (a *API) Me() http.Handler {
 }
 
 // Events answers with the consumer's event stream, on whatever path it is mounted, and
-// with 404 without [Options.Changes]. Mount it without a method in the pattern: it answers
+// with 404 without [Options.Changes]. The stream ends at the exp of its token, without the
+// leeway that the verifier gives a request. Mount it without a method in the pattern: it answers
 // other methods itself, and the preflight requests of browsers. What stands around it must
 // let [http.ResponseController] through, to flush and to set deadlines: a writer that can
 // only flush ends a stream at the server's WriteTimeout, and one that cannot ends it after

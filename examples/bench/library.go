@@ -36,7 +36,11 @@ func runLibrary(ctx context.Context, args []string, getenv func(string) string, 
 		return err
 	}
 	defer keys.Close()
-	cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: s})
+	options := httpserver.CacheOptions{Changes: s}
+	if _, exact := s.(httpserver.ExactFeed); !exact {
+		options.MaxStaleness = time.Second
+	}
+	cache, err := httpserver.NewCache(options)
 	if err != nil {
 		return err
 	}

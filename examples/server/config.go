@@ -167,9 +167,11 @@ func (c *config) validate(given map[string]bool) error {
 	case c.drainDelay < 0:
 		return errors.New("-drain-delay must not be negative")
 	case c.cacheBytes < unsetCacheBytes:
-		return errors.New("-cache-bytes must not be negative")
+		return errors.New("-cache-bytes must be -1 or more")
 	case c.cacheStaleness < 0:
 		return errors.New("-cache-staleness must not be negative")
+	case c.cacheBytes == 0 && given["cache-staleness"]:
+		return errors.New("-cache-staleness needs a cache, and -cache-bytes is 0")
 	case !c.demo:
 		return nil
 	case host == "":

@@ -19,8 +19,13 @@ const healthTimeout = 3 * time.Second
 func runHealth(ctx context.Context, args []string, getenv func(string) string, stdout, _ io.Writer) error {
 	flags := flag.NewFlagSet("health", flag.ContinueOnError)
 	addr := flags.String("addr", defaultAddr, "`HOST:PORT` that the server listens on")
-	if _, err := parseFlags(flags, args, getenv, stdout, "health [flags]", healthUsage); err != nil {
+	opsAddr := flags.String("ops-addr", "", "the server's -ops-addr, if it has one (`HOST:PORT`)")
+	given, err := parseFlags(flags, args, getenv, stdout, "health [flags]", healthUsage)
+	if err != nil {
 		return err
+	}
+	if given["ops-addr"] {
+		*addr = *opsAddr
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("health: unexpected argument %q", flags.Arg(0))

@@ -55,6 +55,9 @@ func runKeys(ctx context.Context, args []string, getenv func(string) string, std
 	if action != "create" && isMissing(*url) {
 		return fmt.Errorf("keys: -database %s: there is no such file", *url)
 	}
+	if err := k.checkCreate(); action == "create" && err != nil { // before it makes a file
+		return fmt.Errorf("keys create: %w", err)
+	}
 	database, err := openDatabase(ctx, *url)
 	if err != nil {
 		return err
@@ -75,7 +78,8 @@ type keyCommand struct {
 	arguments      []string
 }
 
-func (k *keyCommand) create(ctx context.Context, database database, stdout io.Writer) error {
+// checkCreate says what of a new key is wrong.
+func (k *keyCommand) checkCreate() error {
 	switch {
 	case len(k.arguments) > 0:
 		return fmt.Errorf("unexpected argument %q", k.arguments[0])
@@ -84,6 +88,10 @@ func (k *keyCommand) create(ctx context.Context, database database, stdout io.Wr
 	case k.expires < 0:
 		return errors.New("-expires must not be negative")
 	}
+	return nil
+}
+
+func (k *keyCommand) create(ctx context.Context, database database, stdout io.Writer) error {
 	key, err := auth.GenerateAPIKey(auth.APIKeyKind(k.kind), k.live)
 	if err != nil {
 		return err

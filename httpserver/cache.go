@@ -15,8 +15,8 @@ const (
 	defaultCacheBytes = 64 << 20
 	// cacheShards keep those apart who ask for different consumers at the same time.
 	cacheShards = 64
-	// documentOverhead is what a cached document takes beside its bytes: measured by
-	// BenchmarkCachedDocument, and rounded up.
+	// documentOverhead is what a cached document takes beside its bytes, with the longest
+	// ids. With usual ones it is half of it, as BenchmarkCachedDocument measures.
 	documentOverhead = 512
 )
 

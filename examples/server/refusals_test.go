@@ -174,14 +174,14 @@ func TestConfig(t *testing.T) {
 	environment := map[string]string{
 		"ADDR": "127.0.0.1:1", "DATABASE_URL": "sqlite:env.db", "FIXTURE": "env.json", "JWKS_FILE": "jwks.json",
 		"JWKS_REFRESH": "1m", "CORS_ORIGINS": "https://a.example,https://b.example", "JWKS_URL": "",
-		"ACCESS_LOG": "off", "OPS_ADDR": "127.0.0.1:2", "DRAIN_DELAY": "3s",
+		"ACCESS_LOG": "off", "OPS_ADDR": "127.0.0.1:2", "DRAIN_DELAY": "3s", "CACHE_BYTES": "5", "CACHE_STALENESS": "7s",
 	}
 	fromEnvironment := config{
 		addr: "127.0.0.1:1", database: "sqlite:env.db", fixture: "env.json", jwksFile: "jwks.json",
 		jwksRefresh: 60e9, corsOrigins: []string{"https://a.example", "https://b.example"},
-		accessLog: "off", opsAddr: "127.0.0.1:2", drainDelay: 3e9,
+		accessLog: "off", opsAddr: "127.0.0.1:2", drainDelay: 3e9, cacheBytes: 5, cacheStaleness: 7e9,
 	}
-	defaults := config{addr: "127.0.0.1:8080", database: "sqlite:rejoin-demo.db", jwksRefresh: 300e9, demo: true, accessLog: "-"}
+	defaults := config{addr: "127.0.0.1:8080", database: "sqlite:rejoin-demo.db", jwksRefresh: 300e9, demo: true, accessLog: "-", cacheBytes: -1}
 	with := func(c config, change func(*config)) config { change(&c); return c }
 	for name, test := range map[string]struct {
 		args   []string

@@ -3,9 +3,9 @@
 //
 // Behind a drop stand queues, draws, auctions, timed releases and waitlists. The
 // engines that run them report what happens through a store; the client asks
-// GET {prefix}/me after a reload and resumes from the journeys in the answer, up to
-// the admission token that opens the checkout; servers look a consumer up with
-// GET {prefix}/{id}.
+// GET {prefix}/me after a reload, or follows GET {prefix}/me/events, and resumes from
+// the journeys in the answer, up to the admission token that opens the checkout;
+// servers look a consumer up with GET {prefix}/{id}.
 //
 // The packages, in the order in which a request walks through them:
 //

@@ -38,7 +38,7 @@ type ChangeListener interface {
 	Changed(consumers []uint64)
 	// Confirmed says that everything which was committed before a moment, by the clock of
 	// the process, has been told. While the feed is followed it is called again and again,
-	// at least every half second.
+	// at least every half second; with a replica that lags later, by as much as it lags.
 	Confirmed(moment time.Time)
 	// Lost says that changes may be missed from now on, until Following is called.
 	Lost()

@@ -210,7 +210,9 @@ func (v *view) wantStored(store *postgres.Store) {
 	if len(stored) == 0 {
 		v.t.Fatal("nothing is stored")
 	}
-	v.until(fmt.Sprintf("all %d of %d are shown as they are stored", len(stored), len(all)), func() bool { return cmp.Equal(stored, v.shown) })
+	v.until(fmt.Sprintf("all %d of %d are shown as they are stored", len(stored), len(all)), func() bool {
+		return len(stored) == len(v.shown) && cmp.Equal(stored, v.shown) // which takes long, with the view locked
+	})
 }
 
 // changes is the method of a Store, or one with less patience.

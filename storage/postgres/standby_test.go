@@ -58,7 +58,7 @@ func TestALagIsWaitedForOnce(t *testing.T) {
 	v := newView(t, here)
 	v.follow(here.Changes)
 	written, stop := v.keepWriting(there)
-	eventually(t, "many are written", func() bool { return written.Load() > 500 })
+	eventually(t, "many are written", func() bool { return written.Load() > 300 })
 	v.write(there, "cons_late")
 	v.untilTold("cons_late")
 	v.confirmedAgain()

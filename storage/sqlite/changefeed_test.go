@@ -162,6 +162,7 @@ func TestWhoFellBehindTheLogIsTold(t *testing.T) {
 	}
 	// One transaction, as if all this had happened between two looks.
 	execRaw(t, raw, `BEGIN; INSERT INTO changes (consumer_hash) VALUES (7), (8), (9); DELETE FROM changes WHERE consumer_hash = 7; COMMIT`)
+	disturb(t, path)
 	catchUp(t, store)
 	write(t, store, "cons_3")
 	catchUp(t, store)
@@ -193,6 +194,7 @@ func TestALogThatCannotBeReadIsLost(t *testing.T) {
 	store, raw := newStore(t, path), openRaw(t, path)
 	l := follow(t, store)
 	execRaw(t, raw, `ALTER TABLE goose_db_version RENAME TO gone`)
+	disturb(t, path)
 	if err := store.CatchUp(); !errors.Is(err, consumer.ErrSchema) {
 		t.Errorf("CatchUp returned %v, want ErrSchema", err)
 	}

@@ -17,13 +17,10 @@ func wantTold(t *testing.T, l *listener, id string, catchUp func()) {
 	}
 }
 
-// A writer that was killed in the middle of a commit leaves the number odd.
-func TestCatchUpAfterAWriterThatDied(t *testing.T) {
-	path := newPath(t)
-	here, there := newStore(t, path), newStore(t, path)
-	l := follow(t, here)
-	look := func() { catchUp(t, here) }
-	look()
+// disturb leaves the number as a writer does that was killed in the middle of a commit, so
+// that whoever looks next asks the database.
+func disturb(t *testing.T, path string) {
+	t.Helper()
 	file, err := os.OpenFile(path+"-seq", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +29,16 @@ func TestCatchUpAfterAWriterThatDied(t *testing.T) {
 	if _, err := file.WriteAt([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 0); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A writer that was killed in the middle of a commit leaves the number odd.
+func TestCatchUpAfterAWriterThatDied(t *testing.T) {
+	path := newPath(t)
+	here, there := newStore(t, path), newStore(t, path)
+	l := follow(t, here)
+	look := func() { catchUp(t, here) }
+	look()
+	disturb(t, path)
 	for _, id := range []string{"cons_1", "cons_2"} { // the number begins anew
 		look()
 		write(t, there, id)

@@ -70,22 +70,29 @@ func New(options Options) (*Authenticator, error) {
 // once and well-formed; the publishable key is known; the token is valid; the token is
 // of the key's organization. The result is never a half-filled Identity.
 func (a *Authenticator) AuthenticateConsumer(r *http.Request) (Identity, error) {
+	return a.ConsumerOf(r.Context(), r.Header)
+}
+
+// ConsumerOf is AuthenticateConsumer for who has the headers of a request, and a context
+// of their own: it takes the credentials from the header, and waits no longer than ctx
+// allows.
+func (a *Authenticator) ConsumerOf(ctx context.Context, header http.Header) (Identity, error) {
 	if a.tokens == nil || a.keys == nil {
 		return Identity{}, errors.New("auth: Options.Tokens or Options.APIKeys is missing: no consumer can be authenticated")
 	}
-	key, err := publishableKey(r.Header)
+	key, err := publishableKey(header)
 	if err != nil {
 		return Identity{}, err
 	}
-	token, err := bearer(r.Header)
+	token, err := bearer(header)
 	if err != nil {
 		return Identity{}, err
 	}
-	organizationID, err := a.organization(r.Context(), key, KindPublishable, ReasonPublishableKeyUnknown)
+	organizationID, err := a.organization(ctx, key, KindPublishable, ReasonPublishableKeyUnknown)
 	if err != nil {
 		return Identity{}, err
 	}
-	identity, err := a.verify(r.Context(), token, organizationID)
+	identity, err := a.verify(ctx, token, organizationID)
 	if err != nil {
 		return Identity{}, tokenError(err)
 	}
@@ -110,14 +117,19 @@ func (a *Authenticator) verify(ctx context.Context, token, organizationID string
 // AuthenticateServer says which organization the request speaks for, by its secret key.
 // A consumer's token or a publishable key in its place fails like an unknown key.
 func (a *Authenticator) AuthenticateServer(r *http.Request) (organizationID string, err error) {
+	return a.OrganizationOf(r.Context(), r.Header)
+}
+
+// OrganizationOf is AuthenticateServer in the way that ConsumerOf is AuthenticateConsumer.
+func (a *Authenticator) OrganizationOf(ctx context.Context, header http.Header) (organizationID string, err error) {
 	if a.keys == nil {
 		return "", errors.New("auth: Options.APIKeys is missing: no server can be authenticated")
 	}
-	key, err := bearer(r.Header)
+	key, err := bearer(header)
 	if err != nil {
 		return "", err
 	}
-	return a.organization(r.Context(), key, KindSecret, ReasonSecretKeyUnknown)
+	return a.organization(ctx, key, KindSecret, ReasonSecretKeyUnknown)
 }
 
 // APIKey is the digest of the API key that a request presents: of its publishable key, or
@@ -153,7 +165,7 @@ func (a *Authenticator) organization(ctx context.Context, key string, want APIKe
 }
 
 func publishableKey(header http.Header) (string, error) {
-	switch values := header.Values(HeaderPublishableKey); len(values) {
+	switch values := header[HeaderPublishableKey]; len(values) {
 	case 0:
 		return "", refused(ReasonPublishableKeyMissing)
 	case 1:
@@ -169,7 +181,7 @@ func publishableKey(header http.Header) (string, error) {
 // bearer returns the credential of the Authorization header: the scheme Bearer in any
 // case (RFC 9110, section 11.1), spaces, and one credential (RFC 6750, section 2.1).
 func bearer(header http.Header) (string, error) {
-	values := header.Values(HeaderAuthorization)
+	values := header[HeaderAuthorization]
 	switch {
 	case len(values) > 1:
 		return "", refused(ReasonAuthorizationRepeated)

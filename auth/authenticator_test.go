@@ -89,6 +89,32 @@ func TestAuthenticateConsumer(t *testing.T) {
 	}
 }
 
+// Who has no request has the same answers.
+func TestCredentialsOfAHeader(t *testing.T) {
+	house := newHouse(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, r := range map[string]*http.Request{
+		"a consumer":                 request(one(publishable), one("Bearer "+house.token)),
+		"another organization's key": request(one(otherPublishable), one("Bearer "+house.token)),
+		"a server":                   request(nil, one("Bearer "+secret)),
+		"nobody":                     request(nil, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantIdentity, wantErr := house.AuthenticateConsumer(r)
+			identity, err := house.ConsumerOf(ctx, r.Header)
+			if diff := cmp.Diff(wantIdentity, identity) + cmp.Diff(fmt.Sprint(wantErr), fmt.Sprint(err)); diff != "" {
+				t.Errorf("consumer (-request +header):\n%s", diff)
+			}
+			wantOrganization, wantErr := house.AuthenticateServer(r)
+			organization, err := house.OrganizationOf(ctx, r.Header)
+			if diff := cmp.Diff(wantOrganization, organization) + cmp.Diff(fmt.Sprint(wantErr), fmt.Sprint(err)); diff != "" {
+				t.Errorf("server (-request +header):\n%s", diff)
+			}
+		})
+	}
+}
+
 // Every refusal of a consumer, with what the client is told.
 func TestAuthenticateConsumerRefuses(t *testing.T) {
 	house := newHouse(t)

@@ -214,6 +214,9 @@ func (v *Verifier) identify(ctx context.Context, token, organizationID string) (
 	if err != nil {
 		return Identity{}, err
 	}
+	if verified.identity.OrganizationID == organizationID {
+		verified.identity.OrganizationID = organizationID // one string in memory for many tokens
+	}
 	v.cache.store(digest, verified, now)
 	return verified.identity, nil
 }

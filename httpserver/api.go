@@ -107,7 +107,7 @@ type Options struct {
 // API makes the handlers. It is safe for concurrent use.
 type API struct {
 	store   consumer.Reader
-	auth    Authenticator
+	auth    observedAuth
 	cors    *crossOrigin
 	limiter *limiter // nil without a limit
 	timeout time.Duration
@@ -158,7 +158,7 @@ func New(o Options) (*API, error) {
 		return nil, fmt.Errorf("httpserver: Options.MeterProvider: %w", err)
 	}
 	a := &API{
-		store: observedStore{o.Store, telemetry}, auth: observedAuth{o.Auth, telemetry}, telemetry: telemetry,
+		store: observedStore{o.Store, telemetry}, auth: newObservedAuth(o.Auth, telemetry), telemetry: telemetry,
 		cors: cors, timeout: o.Timeout, now: o.Now, logger: o.Logger,
 	}
 	a.apiKeys, _ = o.Auth.(apiKeyReader)

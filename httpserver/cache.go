@@ -267,11 +267,12 @@ type cacheShard struct {
 	_ [64]byte // keeps the locks of two shards apart
 }
 
-// cached is a document in its shard.
+// cached is a document in its shard. It is one piece of memory, for to look into another is
+// much of what it costs to find one.
 type cached struct {
 	key        consumer.ConsumerKey
+	document   document
 	hash       uint64
-	document   *document
 	prev, next *cached
 }
 
@@ -297,7 +298,7 @@ func (s *cacheShard) find(hash uint64, key consumer.ConsumerKey, now time.Time) 
 		if c.document.validAt(now) {
 			s.unlink(c)
 			s.link(c)
-			return c.document, nil, false
+			return &c.document, nil, false
 		}
 		s.remove(c)
 	}
@@ -324,7 +325,7 @@ func (s *cacheShard) land(hash uint64, key consumer.ConsumerKey, f *flight, maxB
 	if old := s.documents[hash]; old != nil {
 		s.remove(old)
 	}
-	c := &cached{key: key, hash: hash, document: f.document}
+	c := &cached{key: key, hash: hash, document: *f.document}
 	s.documents[hash] = c
 	s.bytes += f.document.size()
 	s.link(c)

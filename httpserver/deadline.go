@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// withTimeout bounds what the request waits for.
-func (a *API) withTimeout(r *http.Request) (*http.Request, context.CancelFunc) {
-	d := &deadline{Context: r.Context(), at: time.Now().Add(a.timeout)}
-	return r.WithContext(d), d.cancel
+// withTimeout bounds what the request waits for. The caller cancels it.
+func (a *API) withTimeout(r *http.Request) *deadline {
+	return &deadline{Context: r.Context(), at: time.Now().Add(a.timeout)}
 }
 
 // deadline is a context that ends at a moment, like one of [context.WithDeadline], but it

@@ -1,7 +1,7 @@
 package httpserver
 
 import (
-	"net/http"
+	"context"
 	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
@@ -29,21 +29,21 @@ func (d *document) validAt(now time.Time) bool {
 func (d *document) size() int64 { return int64(cap(d.body)) + documentOverhead }
 
 // document returns what a consumer is answered with at a moment.
-func (a *API) document(r *http.Request, key consumer.ConsumerKey, now time.Time) (*document, error) {
+func (a *API) document(ctx context.Context, key consumer.ConsumerKey, now time.Time) (*document, error) {
 	if a.cache == nil {
-		return a.readDocument(r, key, now)
+		return a.readDocument(ctx, key, now)
 	}
-	return a.cache.document(r.Context(), key, now, func() (*document, error) { return a.readDocument(r, key, now) })
+	return a.cache.document(ctx, key, now, func() (*document, error) { return a.readDocument(ctx, key, now) })
 }
 
 // readDocument asks the store.
-func (a *API) readDocument(r *http.Request, key consumer.ConsumerKey, now time.Time) (*document, error) {
-	snapshot, err := a.store.Snapshot(r.Context(), key.OrganizationID, key.ConsumerID)
+func (a *API) readDocument(ctx context.Context, key consumer.ConsumerKey, now time.Time) (*document, error) {
+	snapshot, err := a.store.Snapshot(ctx, key.OrganizationID, key.ConsumerID)
 	if err != nil {
 		return nil, err
 	}
-	view := a.derive(r, snapshot, now)
-	_, encoding := a.telemetry.step(r.Context(), "encode")
+	view := a.derive(ctx, snapshot, now)
+	_, encoding := a.telemetry.step(ctx, "encode")
 	defer encoding.End()
 	body := appendDocument(make([]byte, 0, profileSize), snapshot.Consumer, view)
 	d := &document{body: body, etag: entityTag(body), pollInterval: a.poll.hint(view), from: lastExpiry(snapshot, now)}
@@ -51,8 +51,8 @@ func (a *API) readDocument(r *http.Request, key consumer.ConsumerKey, now time.T
 	return d, nil
 }
 
-func (a *API) derive(r *http.Request, snapshot consumer.Snapshot, now time.Time) journey.View {
-	_, deriving := a.telemetry.step(r.Context(), "derive")
+func (a *API) derive(ctx context.Context, snapshot consumer.Snapshot, now time.Time) journey.View {
+	_, deriving := a.telemetry.step(ctx, "derive")
 	defer deriving.End()
 	return journey.Derive(snapshot, now)
 }

@@ -128,6 +128,43 @@ func (f fakeAuth) AuthenticateConsumer(*http.Request) (auth.Identity, error) {
 }
 func (f fakeAuth) AuthenticateServer(*http.Request) (string, error) { return org, f.err }
 
+// strictAuth refuses more than the authenticator that it embeds.
+type strictAuth struct {
+	*auth.Authenticator
+	bounded bool // whether the last request had a deadline
+}
+
+func (s *strictAuth) AuthenticateConsumer(r *http.Request) (auth.Identity, error) {
+	_, s.bounded = r.Context().Deadline()
+	return auth.Identity{}, auth.ErrUnauthenticated
+}
+
+func (s *strictAuth) AuthenticateServer(r *http.Request) (string, error) {
+	_, s.bounded = r.Context().Deadline()
+	return "", auth.ErrUnauthenticated
+}
+
+// The handlers don't go past an authenticator to the one that it embeds, whose methods
+// are also its own.
+func TestAuthenticatorAroundAnother(t *testing.T) {
+	strict := &strictAuth{}
+	w := newWorld(t, func(o *httpserver.Options) {
+		strict.Authenticator = o.Auth.(*auth.Authenticator)
+		o.Auth, o.Changes = strict, &fakeFeed{}
+	})
+	consumers := []string{"X-Publishable-Key", publishable, "Authorization", "Bearer " + w.token(org, "cons_1")}
+	for path, headers := range map[string][]string{
+		prefix + "/me":        consumers,
+		prefix + "/me/events": consumers,
+		prefix + "/cons_1":    {"Authorization", "Bearer " + secret},
+	} {
+		strict.bounded = false
+		if response := w.do("GET", path, headers...); response.StatusCode != http.StatusUnauthorized || !strict.bounded {
+			t.Errorf("%s: status %d, with a deadline: %t", path, response.StatusCode, strict.bounded)
+		}
+	}
+}
+
 func TestFailures(t *testing.T) {
 	const marker = "marker-secret"
 	unavailable := refusal{503, `{"error":"Service unavailable"}`, "", "1"}

@@ -100,9 +100,9 @@ type state struct {
 
 func (a *API) openStream(w http.ResponseWriter, r *http.Request) (*stream, error) {
 	now := a.now()
-	bounded, cancel := a.withTimeout(r)
-	defer cancel()
-	identity, err := a.auth.AuthenticateConsumer(bounded)
+	ctx := a.withTimeout(r)
+	defer ctx.cancel()
+	identity, err := a.auth.consumer(ctx, r)
 	if err != nil {
 		return nil, unauthenticated{errAuthenticationRequired, err}
 	}
@@ -258,9 +258,9 @@ func (s *stream) refused() bool { return errors.Is(s.authenticate(), auth.ErrUna
 // authenticate asks for the credentials again, because a key, a session or the key set may
 // have come to an end before the token does.
 func (s *stream) authenticate() error {
-	r, cancel := s.api.withTimeout(s.request)
-	defer cancel()
-	_, err := s.api.auth.AuthenticateConsumer(r)
+	ctx := s.api.withTimeout(s.request)
+	defer ctx.cancel()
+	_, err := s.api.auth.consumer(ctx, s.request)
 	return err
 }
 

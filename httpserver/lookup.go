@@ -51,10 +51,10 @@ func appendTime(dst []byte, t time.Time) []byte {
 // like one that does not exist.
 func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Add("Vary", auth.HeaderAuthorization)
-	r, cancel := a.withTimeout(r)
-	defer cancel()
+	ctx := a.withTimeout(r)
+	defer ctx.cancel()
 
-	organizationID, err := a.auth.AuthenticateServer(r)
+	organizationID, err := a.auth.organization(ctx, r)
 	if err != nil {
 		return unauthenticated{errSecretKeyRequired, err}
 	}
@@ -66,11 +66,11 @@ func (a *API) serveConsumer(w http.ResponseWriter, r *http.Request) error {
 	if !consumer.ValidID(id) {
 		return consumer.ErrNotFound
 	}
-	found, err := a.store.Consumer(r.Context(), organizationID, id)
+	found, err := a.store.Consumer(ctx, organizationID, id)
 	if err != nil {
 		return err
 	}
-	_, encoding := a.telemetry.step(r.Context(), "encode")
+	_, encoding := a.telemetry.step(ctx, "encode")
 	defer encoding.End()
 	body := consumerDocument(found)
 	answer(w, r, body, entityTag(body), "Cache-Control", cachePrivate)

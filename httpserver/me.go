@@ -12,10 +12,10 @@ import (
 func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Add("Vary", auth.HeaderAuthorization+", "+auth.HeaderPublishableKey)
 	now := a.now()
-	r, cancel := a.withTimeout(r)
-	defer cancel()
+	ctx := a.withTimeout(r)
+	defer ctx.cancel()
 
-	identity, err := a.auth.AuthenticateConsumer(r)
+	identity, err := a.auth.consumer(ctx, r)
 	if err != nil {
 		return unauthenticated{errAuthenticationRequired, err}
 	}
@@ -26,7 +26,7 @@ func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	if !consumer.ValidID(identity.ConsumerID) {
 		return consumer.ErrNotFound
 	}
-	document, err := a.document(r, consumer.ConsumerKey{OrganizationID: identity.OrganizationID, ConsumerID: identity.ConsumerID}, now)
+	document, err := a.document(ctx, consumer.ConsumerKey{OrganizationID: identity.OrganizationID, ConsumerID: identity.ConsumerID}, now)
 	if err != nil {
 		return err
 	}

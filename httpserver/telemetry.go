@@ -159,34 +159,43 @@ func (s observedStore) note(ctx context.Context, span trace.Span, err error) {
 	s.telemetry.storeErrors.Add(ctx, 1, metric.WithAttributes(semconv.ErrorTypeKey.String(errorType(err))))
 }
 
-// observedAuth is an authenticator that is traced, and whose refusals are counted.
+// observedAuth is an authenticator that is traced, and whose refusals are counted. Its
+// context is apart from the request.
 type observedAuth struct {
 	Authenticator
+	// own is the same authenticator when it is this module's, for which a request need not
+	// be copied to bring the context. One that has it embedded is another, and may refuse more.
+	own       *auth.Authenticator
 	telemetry *telemetry
 }
 
-func (a observedAuth) AuthenticateConsumer(r *http.Request) (auth.Identity, error) {
-	r, span := a.step(r)
+func newObservedAuth(a Authenticator, t *telemetry) observedAuth {
+	own, _ := a.(*auth.Authenticator)
+	return observedAuth{a, own, t}
+}
+
+func (a observedAuth) consumer(ctx context.Context, r *http.Request) (identity auth.Identity, err error) {
+	ctx, span := a.telemetry.step(ctx, "auth")
 	defer span.End()
-	identity, err := a.Authenticator.AuthenticateConsumer(r)
-	a.note(r.Context(), span, err)
+	if a.own != nil {
+		identity, err = a.own.ConsumerOf(ctx, r.Header)
+	} else {
+		identity, err = a.AuthenticateConsumer(r.WithContext(ctx))
+	}
+	a.note(ctx, span, err)
 	return identity, err
 }
 
-func (a observedAuth) AuthenticateServer(r *http.Request) (organizationID string, err error) {
-	r, span := a.step(r)
+func (a observedAuth) organization(ctx context.Context, r *http.Request) (id string, err error) {
+	ctx, span := a.telemetry.step(ctx, "auth")
 	defer span.End()
-	organizationID, err = a.Authenticator.AuthenticateServer(r)
-	a.note(r.Context(), span, err)
-	return organizationID, err
-}
-
-func (a observedAuth) step(r *http.Request) (*http.Request, trace.Span) {
-	ctx, span := a.telemetry.step(r.Context(), "auth")
-	if span.IsRecording() {
-		r = r.WithContext(ctx)
+	if a.own != nil {
+		id, err = a.own.OrganizationOf(ctx, r.Header)
+	} else {
+		id, err = a.AuthenticateServer(r.WithContext(ctx))
 	}
-	return r, span
+	a.note(ctx, span, err)
+	return id, err
 }
 
 func (a observedAuth) note(ctx context.Context, span trace.Span, err error) {

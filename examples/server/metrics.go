@@ -13,13 +13,14 @@ import (
 	exporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
 
 	"github.com/rejoinhq/rejoin/auth"
 )
 
 // metrics is what the library measures, the Go runtime and the process, in the form that
-// Prometheus scrapes. Traces go nowhere from here: a service that wants them gives its
-// own provider to the library.
+// Prometheus scrapes. Traces go nowhere from here, so no measurement has one for an example: a service
+// that wants them gives its own provider to the library.
 type metrics struct {
 	provider *sdkmetric.MeterProvider
 	http.Handler
@@ -34,7 +35,7 @@ func newMetrics(keys *auth.KeySet, logger *slog.Logger) (*metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter))
 	_, err = provider.Meter("github.com/rejoinhq/rejoin/examples/server").Float64ObservableGauge("rejoin.key_set.age",
 		metric.WithDescription("Time since the key set was last read with success."), metric.WithUnit("s"),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {

@@ -17,13 +17,17 @@ import (
 //
 // As database/sql does, it tries another connection when the server got nothing of
 // the first, which happens once for each that broke while it was idle.
-func onConnection(ctx context.Context, db *sqlx.DB, read func(*pgx.Conn) error) error {
-	err := attemptOnConnection(ctx, db, read)
+func onConnection(ctx context.Context, p *pool, read func(*pgx.Conn) error) error {
+	if err := p.turns.Enter(ctx); err != nil {
+		return err
+	}
+	defer p.turns.Leave()
+	err := attemptOnConnection(ctx, p.DB, read)
 	if !errors.Is(err, driver.ErrBadConn) {
 		return err
 	}
-	for range db.Stats().MaxOpenConnections {
-		if err = attemptOnConnection(ctx, db, read); !errors.Is(err, driver.ErrBadConn) {
+	for range p.Stats().MaxOpenConnections {
+		if err = attemptOnConnection(ctx, p.DB, read); !errors.Is(err, driver.ErrBadConn) {
 			return err
 		}
 	}

@@ -31,8 +31,8 @@ const (
 )
 
 // Primary and Reading let tests look at the pools.
-func (s *Store) Primary() *sqlx.DB { return s.primary }
-func (s *Store) Reading() *sqlx.DB { return s.reading }
+func (s *Store) Primary() *sqlx.DB { return s.primary.DB }
+func (s *Store) Reading() *sqlx.DB { return s.reading.DB }
 
 // ChangesWithin is Changes with less patience.
 func (s *Store) ChangesWithin(ctx context.Context, listener consumer.ChangeListener, answer, replica time.Duration) error {

@@ -62,7 +62,7 @@ func (s *Store) migrateUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, s.primary.DB, files,
+	provider, err := goose.NewProvider(goose.DialectPostgres, s.primary.DB.DB, files,
 		goose.WithSessionLocker(sessionLocker{}),
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithLogger(goose.NopLogger()),

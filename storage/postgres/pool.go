@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
+
+	"github.com/rejoinhq/rejoin/storage/internal/fifo"
 )
 
 const (
@@ -25,8 +27,16 @@ const (
 	connectionLifetime = 30 * time.Minute
 )
 
+// pool is the connections to a server, with a gate in front: reads and writes have a
+// connection in the order in which they came. What is rare goes past the gate, because it
+// may be done by one who is inside.
+type pool struct {
+	*sqlx.DB
+	turns fifo.Gate
+}
+
 // newPool returns a pool of connections that are made when they are needed.
-func newPool(url string, connections int) (*sqlx.DB, error) {
+func newPool(url string, connections int) (*pool, error) {
 	config, err := parseURL(url)
 	if err != nil {
 		return nil, err
@@ -42,7 +52,7 @@ func newPool(url string, connections int) (*sqlx.DB, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections) // a connection is a process of the server, and has prepared statements
 	db.SetConnMaxLifetime(connectionLifetime)
-	return db, nil
+	return &pool{db, fifo.NewGate(connections)}, nil
 }
 
 func parseURL(url string) (*pgx.ConnConfig, error) {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
-	"github.com/jmoiron/sqlx"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/row"
@@ -150,9 +149,9 @@ func (f *foundRow) ofConsumer() row.Found {
 }
 
 // findOne returns what a statement finds of one consumer.
-func findOne(ctx context.Context, db *sqlx.DB, statement, organizationID, consumerID string, more ...any) (foundRow, error) {
+func findOne(ctx context.Context, p *pool, statement, organizationID, consumerID string, more ...any) (foundRow, error) {
 	parameters := append([]any{possible(organizationID), possible(consumerID)}, more...)
-	return find(ctx, db, statement, parameters...)
+	return find(ctx, p, statement, parameters...)
 }
 
 // possible returns an id, or none when no record can have it: the server refuses
@@ -166,9 +165,9 @@ func possible(id string) string {
 
 // find returns the one row of a statement, provided that the schema is still the
 // one that the statement was written for.
-func find(ctx context.Context, db *sqlx.DB, statement string, parameters ...any) (foundRow, error) {
+func find(ctx context.Context, p *pool, statement string, parameters ...any) (foundRow, error) {
 	var found foundRow
-	err := onConnection(ctx, db, func(conn *pgx.Conn) error {
+	err := onConnection(ctx, p, func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, statement, parameters...)
 		if err != nil {
 			return err
@@ -183,7 +182,7 @@ func find(ctx context.Context, db *sqlx.DB, statement string, parameters ...any)
 		return rows.Err()
 	})
 	if err != nil {
-		return foundRow{}, explainSchema(ctx, db, err)
+		return foundRow{}, explainSchema(ctx, p, err)
 	}
 	if err := ended(ctx); err != nil { // the answer may win the race against its cancellation
 		return foundRow{}, err

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/jmoiron/sqlx"
-
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
@@ -22,7 +20,7 @@ func (s *Store) SchemaVersion(ctx context.Context) (current, required int64, err
 	return current, requiredSchema, translate(ctx, "read schema version", err)
 }
 
-func currentSchema(ctx context.Context, db *sqlx.DB) (int64, error) {
+func currentSchema(ctx context.Context, db *pool) (int64, error) {
 	var migrated bool
 	err := db.GetContext(ctx, &migrated, `SELECT to_regclass('goose_db_version') IS NOT NULL`)
 	if err != nil || !migrated {
@@ -33,7 +31,7 @@ func currentSchema(ctx context.Context, db *sqlx.DB) (int64, error) {
 	return version, err
 }
 
-func requireSchema(ctx context.Context, db *sqlx.DB) error {
+func requireSchema(ctx context.Context, db *pool) error {
 	current, err := currentSchema(ctx, db)
 	if err != nil {
 		return err
@@ -45,7 +43,7 @@ func checkSchema(current int64) error { return row.CheckSchema(current, required
 
 // explainSchema says which version it is when a statement found another schema than
 // the one that it was written for.
-func explainSchema(ctx context.Context, db *sqlx.DB, err error) error {
+func explainSchema(ctx context.Context, db *pool, err error) error {
 	if !isSchemaMismatch(err) {
 		return err
 	}

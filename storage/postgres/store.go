@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jmoiron/sqlx"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
@@ -18,8 +17,8 @@ import (
 // All methods but [Store.Migrate] and [Store.SchemaVersion] return
 // [consumer.ErrSchema] until the database has the schema of this program.
 type Store struct {
-	primary *sqlx.DB
-	reading *sqlx.DB // a replica, or the same pool as primary
+	primary *pool
+	reading *pool // a replica, or the same pool as primary
 	closed  atomic.Bool
 
 	listening *pgx.ConnConfig // of the connections that are told of changes
@@ -102,9 +101,9 @@ func (s *Store) ping(ctx context.Context) error {
 }
 
 // servers returns each pool once.
-func (s *Store) servers() []*sqlx.DB {
+func (s *Store) servers() []*pool {
 	if s.reading == s.primary {
-		return []*sqlx.DB{s.primary}
+		return []*pool{s.primary}
 	}
-	return []*sqlx.DB{s.primary, s.reading}
+	return []*pool{s.primary, s.reading}
 }

@@ -53,6 +53,10 @@ func (s *Store) transact(ctx context.Context, locks []advisoryLock, do func(cont
 }
 
 func (s *Store) attempt(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
+	if err := s.primary.turns.Enter(ctx); err != nil {
+		return err
+	}
+	defer s.primary.turns.Leave()
 	conn, err := s.primary.Connx(ctx)
 	if err != nil {
 		return err

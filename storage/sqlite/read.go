@@ -162,9 +162,13 @@ func (s *Store) find(ctx context.Context, text string, parameters ...any) (found
 	return found, checkSchema(found.schemaVersion)
 }
 
-// read does something with a connection that reads, once one is free, and again
-// while SQLite asks it to wait.
+// read does something with a connection that reads, once one is free for who came first,
+// and again while SQLite asks it to wait.
 func (s *Store) read(ctx context.Context, do func(*connection) error) error {
+	if err := s.turns.Enter(ctx); err != nil {
+		return err
+	}
+	defer s.turns.Leave()
 	return retryBusy(ctx, func() error {
 		conn, err := s.readers.Conn(ctx)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	driver "modernc.org/sqlite"
 
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/internal/fifo"
 )
 
 // Store is a [consumer.Store] in a SQLite database. Its methods are safe for
@@ -23,10 +24,11 @@ import (
 // All methods but [Store.Migrate] and [Store.SchemaVersion] return
 // [consumer.ErrSchema] until the database has the schema of this program.
 type Store struct {
-	writer  *sqlx.DB // one connection
-	readers *sqlx.DB // the same handle as writer for a database in memory
-	anchor  *sqlx.DB // keeps a database in memory alive, nil for a file
-	logging *sqlx.DB // one connection for the log of changes, nil in memory
+	writer  *sqlx.DB  // one connection
+	readers *sqlx.DB  // the same handle as writer for a database in memory
+	turns   fifo.Gate // in front of readers
+	anchor  *sqlx.DB  // keeps a database in memory alive, nil for a file
+	logging *sqlx.DB  // one connection for the log of changes, nil in memory
 	closed  atomic.Bool
 
 	writing lazy[writeStatements]
@@ -86,6 +88,7 @@ func (s *Store) connectFile(options Options) error {
 	if s.writer, err = handle(writerURI(path), 1); err != nil {
 		return err
 	}
+	s.turns = fifo.NewGate(options.readers())
 	if s.readers, err = handle(readerURI(path), options.readers()); err != nil {
 		return err
 	}
@@ -111,7 +114,7 @@ func (s *Store) connectMemory() error {
 		return err
 	}
 	s.writer, err = handle(uri, 1)
-	s.readers = s.writer
+	s.readers, s.turns = s.writer, fifo.NewGate(1)
 	s.log = changeLog{db: s.writer}
 	s.sequence = newSequence()
 	return err

@@ -23,6 +23,7 @@ type probeBody struct {
 // probe answers GET and HEAD with what look returns.
 func probe(look func(*http.Request) (status int, body probeBody)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()[headerRequestID] = []string{requestID(r.Header)}
 		if r.ContentLength != 0 {
 			abandonBody(w)
 		}

@@ -42,6 +42,9 @@ func TestHealth(t *testing.T) {
 		if allow := response.Header.Get("Allow"); (allow == "GET, HEAD") != (method == "POST") {
 			t.Errorf("%s: Allow %q", method, allow)
 		}
+		if id := response.Header.Get("X-Request-Id"); id == "" {
+			t.Errorf("%s: no X-Request-Id", method)
+		}
 	}
 }
 

@@ -15,13 +15,9 @@ import (
 // else: a read then costs the program half as much. The driver prepares the statement
 // once per connection, and takes results as the server has them.
 //
-// As database/sql does, it tries another connection when the server got nothing of
+// The caller is inside the gate. As database/sql does, it tries another connection when the server got nothing of
 // the first, which happens once for each that broke while it was idle.
 func onConnection(ctx context.Context, p *pool, read func(*pgx.Conn) error) error {
-	if err := p.turns.Enter(ctx); err != nil {
-		return err
-	}
-	defer p.turns.Leave()
 	err := attemptOnConnection(ctx, p.DB, read)
 	if !errors.Is(err, driver.ErrBadConn) {
 		return err

@@ -41,3 +41,10 @@ func (s *Store) ChangesWithin(ctx context.Context, listener consumer.ChangeListe
 
 // HashesOf reads a notification.
 func HashesOf(payload string) []uint64 { return hashesOf(payload) }
+
+// Waiting is how many callers wait to be taken along.
+func (s *Store) Waiting() int {
+	s.snapshots.mu.Lock()
+	defer s.snapshots.mu.Unlock()
+	return len(s.snapshots.waiting)
+}

@@ -88,7 +88,7 @@ func (s *Store) Snapshot(ctx context.Context, organizationID, consumerID string)
 }
 
 func (s *Store) snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
-	found, err := findOne(ctx, s.reading, snapshotStatement, organizationID, consumerID, consumer.TerminalRank)
+	found, err := s.snapshots.find(ctx, consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: consumerID})
 	if err != nil {
 		return consumer.Snapshot{}, err
 	}
@@ -166,24 +166,43 @@ func possible(id string) string {
 // find returns the one row of a statement, provided that the schema is still the
 // one that the statement was written for.
 func find(ctx context.Context, p *pool, statement string, parameters ...any) (foundRow, error) {
+	if err := p.turns.Enter(ctx); err != nil {
+		return foundRow{}, err
+	}
+	defer p.turns.Leave()
+	return findInside(ctx, p, statement, parameters...)
+}
+
+// findInside is find for who is inside the gate.
+func findInside(ctx context.Context, p *pool, statement string, parameters ...any) (foundRow, error) {
 	var found foundRow
 	err := onConnection(ctx, p, func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, statement, parameters...)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		if rows.Next() {
-			if err := found.scan(rows); err != nil {
-				return err
-			}
-		}
-		rows.Close()
-		return rows.Err()
+		return found.scanOnly(rows)
 	})
 	if err != nil {
 		return foundRow{}, explainSchema(ctx, p, err)
 	}
+	return checked(ctx, found)
+}
+
+// scanOnly takes the one row of a result, and closes it.
+func (f *foundRow) scanOnly(rows pgx.Rows) error {
+	defer rows.Close()
+	if rows.Next() {
+		if err := f.scan(rows); err != nil {
+			return err
+		}
+	}
+	rows.Close()
+	return rows.Err()
+}
+
+// checked returns what was found, unless it must not be used.
+func checked(ctx context.Context, found foundRow) (foundRow, error) {
 	if err := ended(ctx); err != nil { // the answer may win the race against its cancellation
 		return foundRow{}, err
 	}

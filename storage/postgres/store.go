@@ -21,6 +21,7 @@ type Store struct {
 	reading *pool // a replica, or the same pool as primary
 	closed  atomic.Bool
 
+	snapshots *together       // from reading
 	listening *pgx.ConnConfig // of the connections that are told of changes
 	lifetime  context.Context // ends when the store is closed
 	end       context.CancelFunc
@@ -56,6 +57,7 @@ func connect(options Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{primary: primary, reading: primary}
+	s.snapshots = &together{pool: primary}
 	s.lifetime, s.end = context.WithCancel(context.Background())
 	if s.listening, err = parseURL(cmp.Or(options.ListenURL, options.URL)); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -68,6 +70,7 @@ func connect(options Options) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.reading = replica
+	s.snapshots = &together{pool: replica}
 	return s, nil
 }
 

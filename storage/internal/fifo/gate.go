@@ -23,16 +23,37 @@ func NewGate(n int) Gate { return Gate{make(chan struct{}, n)} }
 // Enter returns nil once there is room, and who is inside has to leave; or the error of a
 // context that ended before.
 func (g Gate) Enter(ctx context.Context) error {
-	select {
-	case g.inside <- struct{}{}: // without asking ctx for its channel, which may have to be made
+	if g.TryEnter() { // without asking ctx for its channel, which may have to be made
 		return nil
-	default:
 	}
 	select {
 	case g.inside <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// TryEnter reports whether there was room, in which case who is inside has to leave.
+func (g Gate) TryEnter() bool {
+	select {
+	case g.inside <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// EnterUnless is Enter for who need not go in any more once done is closed. It reports
+// whether who called is inside.
+func (g Gate) EnterUnless(ctx context.Context, done <-chan struct{}) (inside bool, err error) {
+	select {
+	case g.inside <- struct{}{}:
+		return true, nil
+	case <-done:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
 	}
 }
 

@@ -1,0 +1,276 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/postgres"
+	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
+)
+
+// newNarrowStore has one connection, for which all others wait while one is reading.
+func newNarrowStore(t *testing.T, url string) *postgres.Store {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: url, MaxConnections: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	if err := store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// herd asks for snapshots of many consumers at once while the table is held, so that
+// one has the only connection and all others wait for it, in the order of their numbers.
+type herd struct {
+	store *postgres.Store
+	held  *sqlx.Tx
+	all   sync.WaitGroup
+	mu    sync.Mutex
+	found map[int]consumer.Snapshot
+	errs  map[int]error
+}
+
+func newHerd(t *testing.T, url string, store *postgres.Store) *herd {
+	t.Helper()
+	raw := openRaw(t, url)
+	h := &herd{store: store, held: holdTable(t, raw, "consumers", "ACCESS EXCLUSIVE"), found: make(map[int]consumer.Snapshot), errs: make(map[int]error)}
+	t.Cleanup(func() { _ = h.held.Rollback() })
+	h.ask(t.Context(), 0)
+	eventually(t, "the first one waits for the table", func() bool { return waiting(t, raw, "relation") == 1 })
+	return h
+}
+
+// ask asks, and returns once who asks is under way.
+func (h *herd) ask(ctx context.Context, n int) {
+	h.all.Go(func() {
+		snapshot, err := h.store.Snapshot(ctx, "org_1", fmt.Sprint("cons_", n))
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.found[n], h.errs[n] = snapshot, err
+	})
+}
+
+func (h *herd) release(t *testing.T) {
+	t.Helper()
+	if err := h.held.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	h.all.Wait()
+}
+
+func writeConsumers(t *testing.T, store *postgres.Store, n int) {
+	t.Helper()
+	var batch consumer.Batch
+	for i := range n {
+		one := aConsumer(fmt.Sprint("cons_", i))
+		one.Admissions[0].AdmissionToken = fmt.Sprint("token-of-", i)
+		batch.Consumers = append(batch.Consumers, one.Consumers...)
+		batch.Participations = append(batch.Participations, one.Participations...)
+		batch.Admissions = append(batch.Admissions, one.Admissions...)
+	}
+	if _, err := store.Write(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Those who are read together have each their own records, whatever the driver does with
+// statements, and who isn't there is not found.
+func TestHerdIsReadTogether(t *testing.T) {
+	const consumers, unknown = 100, 107
+	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
+		t.Run(mode, func(t *testing.T) {
+			url := withParameter(t, postgrestest.URL(t), "default_query_exec_mode", mode)
+			store := newNarrowStore(t, url)
+			writeConsumers(t, store, consumers)
+			h := newHerd(t, url, store)
+			for n := 1; n < consumers; n++ {
+				h.ask(t.Context(), n)
+			}
+			h.ask(t.Context(), unknown)
+			h.release(t)
+			for n := range consumers {
+				want := []string{fmt.Sprint("cons_", n), fmt.Sprint("token-of-", n)}
+				var got []string
+				if s := h.found[n]; h.errs[n] == nil && len(s.Admissions) == 1 && len(s.Participations) == 1 {
+					got = []string{s.Consumer.ID, s.Admissions[0].AdmissionToken}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("consumer %d, error %v (-want +got):\n%s", n, h.errs[n], diff)
+				}
+			}
+			if err := h.errs[unknown]; !errors.Is(err, consumer.ErrNotFound) {
+				t.Errorf("who isn't there: %v", err)
+			}
+			wantIdle(t, store)
+		})
+	}
+}
+
+// Who gives up is let go at once, and takes nobody else along.
+func TestHerdLosesWhoGivesUp(t *testing.T) {
+	const consumers = 40
+	url := postgrestest.URL(t)
+	store := newNarrowStore(t, url)
+	writeConsumers(t, store, consumers)
+	h := newHerd(t, url, store)
+	leaving, leave := context.WithCancel(t.Context())
+	bounded, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	want := make(map[int]error)
+	for n := 1; n < consumers; n++ {
+		switch n % 3 {
+		case 0:
+			h.ask(leaving, n)
+			want[n] = context.Canceled
+		case 1:
+			h.ask(bounded, n)
+			want[n] = context.DeadlineExceeded
+		case 2:
+			h.ask(t.Context(), n)
+		}
+	}
+	leave()
+	eventually(t, "they are gone", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return len(h.errs) == len(want)
+	})
+	h.release(t)
+	for n := range consumers {
+		if err := h.errs[n]; !errors.Is(err, want[n]) {
+			t.Errorf("consumer %d: %v, want %v", n, err, want[n])
+		}
+	}
+	wantIdle(t, store)
+	wantConsumer(t, store, "cons_1")
+}
+
+// underWay is a herd of which all but the first are on one trip, which waits for the table.
+func underWay(t *testing.T, url string, store *postgres.Store, others int, ask func(*herd)) *herd {
+	t.Helper()
+	raw := openRaw(t, url)
+	h := &herd{store: store, held: holdTable(t, raw, "consumers", "ACCESS EXCLUSIVE"), found: make(map[int]consumer.Snapshot), errs: make(map[int]error)}
+	t.Cleanup(func() { _ = h.held.Rollback() })
+	first, leave := context.WithCancel(t.Context())
+	h.ask(first, 0)
+	eventually(t, "the first one waits for the table", func() bool { return waiting(t, raw, "relation") == 1 })
+	ask(h)
+	eventually(t, "the others wait as well", func() bool { return store.Waiting() == others })
+	leave()
+	eventually(t, "the others are under way", func() bool { return store.Waiting() == 0 && waiting(t, raw, "relation") == 1 })
+	return h
+}
+
+// Who gives up on the way takes nobody else along.
+func TestHerdGoesOnWithoutWhoGivesUp(t *testing.T) {
+	url := postgrestest.URL(t)
+	store := newNarrowStore(t, url)
+	writeConsumers(t, store, 5)
+	leaving, leave := context.WithCancel(t.Context())
+	h := underWay(t, url, store, 4, func(h *herd) {
+		h.ask(leaving, 1)
+		for n := 2; n < 5; n++ {
+			h.ask(t.Context(), n)
+		}
+	})
+	leave()
+	eventually(t, "who gave up is gone", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return errors.Is(h.errs[1], context.Canceled)
+	})
+	raw := openRaw(t, url)
+	execRaw(t, raw, `SELECT pg_sleep(0.2)`) // in which a statement that nobody wants would have ended
+	if n := waiting(t, raw, "relation"); n != 1 {
+		t.Errorf("%d statements go on, want 1", n)
+	}
+	h.release(t)
+	for n := 2; n < 5; n++ {
+		if err := h.errs[n]; err != nil || h.found[n].Consumer.ID != fmt.Sprint("cons_", n) {
+			t.Errorf("consumer %d: %q, %v", n, h.found[n].Consumer.ID, err)
+		}
+	}
+}
+
+// When all have given up who were taken along, the server is told to stop, and the
+// connection is free for others, although what they wait for still is not.
+func TestHerdThatGaveUpHoldsNoConnection(t *testing.T) {
+	url := postgrestest.URL(t)
+	store, raw := newNarrowStore(t, url), openRaw(t, url)
+	writeConsumers(t, store, 10)
+	before := count(t, store.Primary(), `SELECT pg_backend_pid()`)
+	leaving, leave := context.WithCancel(t.Context())
+	h := underWay(t, url, store, 9, func(h *herd) {
+		for n := 1; n < 10; n++ {
+			h.ask(leaving, n)
+		}
+	})
+	leave()
+	h.all.Wait()
+	for n, err := range h.errs {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("consumer %d: %v", n, err)
+		}
+	}
+	wantIdle(t, store)
+	if n := waiting(t, raw, "relation"); n != 0 {
+		t.Errorf("%d statements go on", n)
+	}
+	if after := count(t, store.Primary(), `SELECT pg_backend_pid()`); after != before {
+		t.Errorf("the connection was replaced: process %d is now %d", before, after)
+	}
+}
+
+// A herd notices as well that a newer program has migrated.
+func TestHerdRefusesNewerSchema(t *testing.T) {
+	url := postgrestest.URL(t)
+	store := newNarrowStore(t, url)
+	writeConsumers(t, store, 5)
+	execRaw(t, openRaw(t, url), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (1000, true)`)
+	h := newHerd(t, url, store)
+	for n := 1; n < 5; n++ {
+		h.ask(t.Context(), n)
+	}
+	h.release(t)
+	for n := range 5 {
+		if err := h.errs[n]; !errors.Is(err, consumer.ErrSchema) {
+			t.Errorf("consumer %d: %v", n, err)
+		}
+	}
+}
+
+// A herd at connections that broke while they were idle is read on new ones.
+func TestHerdOnBrokenConnections(t *testing.T) {
+	const consumers = 50
+	database := postgrestest.URL(t)
+	writeConsumers(t, newStore(t, database), consumers)
+	cable := newCable(t, database)
+	store := openStore(t, cable.url)
+	for round := range 2 {
+		if round == 1 {
+			cable.cut(t)
+		}
+		h := &herd{store: store, found: make(map[int]consumer.Snapshot), errs: make(map[int]error)}
+		for n := range consumers {
+			h.ask(t.Context(), n)
+		}
+		h.all.Wait()
+		for n, err := range h.errs {
+			if err != nil {
+				t.Errorf("consumer %d: %v", n, err)
+			}
+		}
+	}
+	wantIdle(t, store)
+}

@@ -24,8 +24,9 @@
 //
 // # Connections
 //
-// A Store keeps at most [Options.MaxConnections] to each server; who needs one waits,
-// as long as the context allows. The sum over all processes must stay below the
+// A Store keeps at most [Options.MaxConnections] to each server; who needs one waits, as
+// long as the context allows, and who came first is served first. Snapshots that wait are
+// read up to 16 in one round trip, each by its own statement. The sum over all processes must stay below the
 // server's max_connections. A call whose context ends leaves its connection as soon
 // as the server has stopped the statement; when that doesn't answer within a second,
 // the connection is closed. A server that is down makes calls fail with

@@ -22,7 +22,8 @@ type Options struct {
 
 	// MaxConnections is the greatest number of connections at a time, to each of the
 	// two servers; whoever finds all of them busy waits. Zero means 8, which is enough
-	// for a server with a few cores: more make it slower.
+	// for a server with a few cores: more make it no faster, and a herd is read in more
+	// round trips.
 	MaxConnections int
 }
 

@@ -42,6 +42,18 @@ func (s *Store) ChangesWithin(ctx context.Context, listener consumer.ChangeListe
 // HashesOf reads a notification.
 func HashesOf(payload string) []uint64 { return hashesOf(payload) }
 
+// BreakReads makes every snapshot panic until it is mended.
+func (s *Store) BreakReads() (mend func()) {
+	whole := s.snapshots.pool
+	s.snapshots.pool = &pool{turns: whole.turns}
+	return func() { s.snapshots.pool = whole }
+}
+
+// TakeTurn takes a place inside the gate.
+func (s *Store) TakeTurn(ctx context.Context) (leave func(), err error) {
+	return s.snapshots.turns.Leave, s.snapshots.turns.Enter(ctx)
+}
+
 // Waiting is how many callers wait to be taken along.
 func (s *Store) Waiting() int {
 	s.snapshots.mu.Lock()

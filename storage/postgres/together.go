@@ -42,6 +42,9 @@ type trip struct {
 	callers []*waiting
 	cancel  context.CancelFunc
 	gone    int // callers who gave up; under the mutex of together
+	// panicked is what the trip panicked with, in a goroutine that nobody watches. It is the
+	// callers' panic, as if each had read by itself.
+	panicked any
 }
 
 func (t *together) find(ctx context.Context, key consumer.ConsumerKey) (foundRow, error) {
@@ -81,6 +84,9 @@ func (t *together) await(w *waiting) (foundRow, error) {
 }
 
 func (w *waiting) result() (foundRow, error) {
+	if w.trip.panicked != nil {
+		panic(w.trip.panicked)
+	}
 	if w.err != nil {
 		return foundRow{}, w.err
 	}
@@ -144,6 +150,12 @@ func (t *trip) begin() context.Context {
 
 // make reads for all, and tells them.
 func (t *trip) make(ctx context.Context, p *pool) {
+	defer func() {
+		t.panicked = recover()
+		for _, caller := range t.callers {
+			close(caller.done)
+		}
+	}()
 	err := onConnection(ctx, p, func(conn *pgx.Conn) error {
 		var batch pgx.Batch
 		for _, caller := range t.callers {
@@ -164,7 +176,6 @@ func (t *trip) make(ctx context.Context, p *pool) {
 	err = explainSchema(ctx, p, err)
 	for _, caller := range t.callers {
 		caller.err = err
-		close(caller.done)
 	}
 }
 

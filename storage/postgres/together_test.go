@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -248,6 +249,37 @@ func TestHerdRefusesNewerSchema(t *testing.T) {
 			t.Errorf("consumer %d: %v", n, err)
 		}
 	}
+}
+
+// A panic on a shared trip is that of each caller, whose own server may watch for it, and
+// not the end of the process; and the next has the connection.
+func TestHerdSharesAPanic(t *testing.T) {
+	const callers = 3
+	store := newNarrowStore(t, postgrestest.URL(t))
+	writeConsumers(t, store, callers)
+	mend := store.BreakReads()
+	leave, err := store.TakeTurn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	panics := make([]any, callers)
+	for n := range callers {
+		all.Go(func() {
+			defer func() { panics[n] = recover() }()
+			_, _ = store.Snapshot(t.Context(), "org_1", fmt.Sprint("cons_", n))
+		})
+	}
+	eventually(t, "they wait", func() bool { return store.Waiting() == callers })
+	leave()
+	all.Wait()
+	for n, p := range panics {
+		if _, ok := p.(runtime.Error); !ok {
+			t.Errorf("caller %d: %v", n, p)
+		}
+	}
+	mend()
+	wantConsumer(t, store, "cons_0")
 }
 
 // A herd at connections that broke while they were idle is read on new ones.

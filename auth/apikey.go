@@ -37,7 +37,7 @@ const (
 // A plain hash is enough, where a password would need a slow one, as long as the key
 // holds 128 random bits or more: those cannot be tried one by one.
 func APIKeyDigest(key string) [sha256.Size]byte {
-	var valid [maxKeyLength]byte // on the stack, as long as the key is none that cannot be
+	var valid [maxKeyLength]byte // on the stack, unless the key is longer than any valid one
 	return sha256.Sum256(append(valid[:0], key...))
 }
 

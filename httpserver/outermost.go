@@ -69,7 +69,7 @@ func requestID(header http.Header) string {
 }
 
 // newRequestID is 24 characters of 5 random bits each: nothing depends on that nobody can
-// guess it, so it need not come from crypto/rand, which takes four times as long.
+// guess it, so it need not come from crypto/rand, which takes longer.
 func newRequestID() string {
 	const digits = "0123456789abcdefghjkmnpqrstvwxyz" // Crockford's, without letters that look like digits
 	var id [24]byte

@@ -19,8 +19,8 @@ import (
 )
 
 // metrics is what the library measures, the Go runtime and the process, in the form that
-// Prometheus scrapes. Traces go nowhere from here, so no measurement has one for an example: a service
-// that wants them gives its own provider to the library.
+// Prometheus scrapes. Traces go nowhere from here, so no measurement has one for an
+// exemplar: a service that wants them gives its own provider to the library.
 type metrics struct {
 	provider *sdkmetric.MeterProvider
 	http.Handler

@@ -335,14 +335,7 @@ func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
 }
 
 func TestWaitingForAConnectionEndsWithTheDeadline(t *testing.T) {
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: postgrestest.URL(t), MaxConnections: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	if err := store.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	store := newNarrowStore(t, postgrestest.URL(t))
 	only, err := store.Primary().Connx(t.Context())
 	if err != nil {
 		t.Fatal(err)

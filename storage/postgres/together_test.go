@@ -31,28 +31,33 @@ func newNarrowStore(t *testing.T, url string) *postgres.Store {
 	return store
 }
 
-// herd asks for snapshots of many consumers at once while the table is held, so that
-// one has the only connection and all others wait for it, in the order of their numbers.
+// herd is callers who ask for snapshots of many consumers at once.
 type herd struct {
 	store *postgres.Store
-	held  *sqlx.Tx
+	held  *sqlx.Tx // what keeps them waiting, nil for nothing
 	all   sync.WaitGroup
 	mu    sync.Mutex
 	found map[int]consumer.Snapshot
 	errs  map[int]error
 }
 
-func newHerd(t *testing.T, url string, store *postgres.Store) *herd {
+func newHerd(store *postgres.Store) *herd {
+	return &herd{store: store, found: make(map[int]consumer.Snapshot), errs: make(map[int]error)}
+}
+
+// newHeldHerd is a herd of which the first has the only connection and waits for the table,
+// so that all others wait for the connection.
+func newHeldHerd(first context.Context, t *testing.T, url string, store *postgres.Store) *herd {
 	t.Helper()
-	raw := openRaw(t, url)
-	h := &herd{store: store, held: holdTable(t, raw, "consumers", "ACCESS EXCLUSIVE"), found: make(map[int]consumer.Snapshot), errs: make(map[int]error)}
+	raw, h := openRaw(t, url), newHerd(store)
+	h.held = holdTable(t, raw, "consumers", "ACCESS EXCLUSIVE")
 	t.Cleanup(func() { _ = h.held.Rollback() })
-	h.ask(t.Context(), 0)
+	h.ask(first, 0)
 	eventually(t, "the first one waits for the table", func() bool { return waiting(t, raw, "relation") == 1 })
 	return h
 }
 
-// ask asks, and returns once who asks is under way.
+// ask asks beside those who ask already.
 func (h *herd) ask(ctx context.Context, n int) {
 	h.all.Go(func() {
 		snapshot, err := h.store.Snapshot(ctx, "org_1", fmt.Sprint("cons_", n))
@@ -94,7 +99,7 @@ func TestHerdIsReadTogether(t *testing.T) {
 			url := withParameter(t, postgrestest.URL(t), "default_query_exec_mode", mode)
 			store := newNarrowStore(t, url)
 			writeConsumers(t, store, consumers)
-			h := newHerd(t, url, store)
+			h := newHeldHerd(t.Context(), t, url, store)
 			for n := 1; n < consumers; n++ {
 				h.ask(t.Context(), n)
 			}
@@ -124,7 +129,7 @@ func TestHerdLosesWhoGivesUp(t *testing.T) {
 	url := postgrestest.URL(t)
 	store := newNarrowStore(t, url)
 	writeConsumers(t, store, consumers)
-	h := newHerd(t, url, store)
+	h := newHeldHerd(t.Context(), t, url, store)
 	leaving, leave := context.WithCancel(t.Context())
 	bounded, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -160,12 +165,8 @@ func TestHerdLosesWhoGivesUp(t *testing.T) {
 // underWay is a herd of which all but the first are on one trip, which waits for the table.
 func underWay(t *testing.T, url string, store *postgres.Store, others int, ask func(*herd)) *herd {
 	t.Helper()
-	raw := openRaw(t, url)
-	h := &herd{store: store, held: holdTable(t, raw, "consumers", "ACCESS EXCLUSIVE"), found: make(map[int]consumer.Snapshot), errs: make(map[int]error)}
-	t.Cleanup(func() { _ = h.held.Rollback() })
 	first, leave := context.WithCancel(t.Context())
-	h.ask(first, 0)
-	eventually(t, "the first one waits for the table", func() bool { return waiting(t, raw, "relation") == 1 })
+	raw, h := openRaw(t, url), newHeldHerd(first, t, url, store)
 	ask(h)
 	eventually(t, "the others wait as well", func() bool { return store.Waiting() == others })
 	leave()
@@ -239,7 +240,7 @@ func TestHerdRefusesNewerSchema(t *testing.T) {
 	store := newNarrowStore(t, url)
 	writeConsumers(t, store, 5)
 	execRaw(t, openRaw(t, url), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (1000, true)`)
-	h := newHerd(t, url, store)
+	h := newHeldHerd(t.Context(), t, url, store)
 	for n := 1; n < 5; n++ {
 		h.ask(t.Context(), n)
 	}
@@ -293,7 +294,7 @@ func TestHerdOnBrokenConnections(t *testing.T) {
 		if round == 1 {
 			cable.cut(t)
 		}
-		h := &herd{store: store, found: make(map[int]consumer.Snapshot), errs: make(map[int]error)}
+		h := newHerd(store)
 		for n := range consumers {
 			h.ask(t.Context(), n)
 		}

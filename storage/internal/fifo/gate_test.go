@@ -103,3 +103,29 @@ func TestGateWithRoomAsksNoContext(t *testing.T) {
 		t.Errorf("without: %v", err)
 	}
 }
+
+// Who waits for something else as well doesn't go in when that has come, and leaves no
+// place taken.
+func TestGateForWhoMayNotNeedIt(t *testing.T) {
+	never, over := make(chan struct{}), make(chan struct{})
+	close(over)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	gate := fifo.NewGate(1)
+	if inside, err := gate.EnterUnless(t.Context(), never); !inside || err != nil {
+		t.Errorf("with room: %t, %v", inside, err)
+	}
+	if gate.TryEnter() {
+		t.Error("a second one was let in")
+	}
+	if inside, err := gate.EnterUnless(t.Context(), over); inside || err != nil {
+		t.Errorf("without need: %t, %v", inside, err)
+	}
+	if inside, err := gate.EnterUnless(ended, never); inside || !errors.Is(err, context.Canceled) {
+		t.Errorf("after giving up: %t, %v", inside, err)
+	}
+	gate.Leave()
+	if !gate.TryEnter() {
+		t.Error("a place is taken by nobody")
+	}
+}

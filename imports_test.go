@@ -3,6 +3,7 @@ package rejoin_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,60 +11,101 @@ import (
 
 const module = "github.com/rejoinhq/rejoin/"
 
-// What must never be reached, by the groups in which the rules speak of it.
+// forbidden is a group of packages that a package must not reach, even through others.
+type forbidden struct {
+	packages []string
+	reason   string
+}
+
 var (
-	databases        = []string{"database/sql", "github.com/jmoiron/sqlx", "modernc.org/sqlite", "github.com/jackc/pgx", "github.com/pressly/goose"}
-	netHTTP          = []string{"net/http"}
-	jwt              = []string{"github.com/golang-jwt/jwt", "github.com/MicahParks/keyfunc", "github.com/MicahParks/jwkset"}
-	postgresDriver   = []string{"github.com/jackc/pgx"}
-	sqliteDriver     = []string{"modernc.org/sqlite"}
-	routers          = []string{"github.com/go-chi"}
-	telemetry        = []string{"go.opentelemetry.io"}
-	telemetrySDK     = []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus"}
-	testingLibraries = []string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi"}
-	everything       = []string{"consumer", "journey", "auth", "storage", "httpserver", "examples"}
+	sql = forbidden{
+		[]string{"database/sql", "github.com/jmoiron/sqlx", "modernc.org/sqlite", "github.com/jackc/pgx", "github.com/pressly/goose"},
+		"storage is behind an interface, so a user of this package compiles no database driver",
+	}
+	netHTTP = forbidden{
+		[]string{"net/http"},
+		"records, rules and stores do not depend on how they are served",
+	}
+	jwt = forbidden{
+		[]string{"github.com/golang-jwt/jwt", "github.com/MicahParks/keyfunc", "github.com/MicahParks/jwkset"},
+		"only auth knows how a caller proves an identity",
+	}
+	postgresDriver = forbidden{
+		[]string{"github.com/jackc/pgx"},
+		"a user of SQLite compiles no Postgres driver",
+	}
+	sqliteDriver = forbidden{
+		[]string{"modernc.org/sqlite"},
+		"a user of Postgres compiles no SQLite",
+	}
+	router = forbidden{
+		[]string{"github.com/go-chi"},
+		"the handlers work on any mux",
+	}
+	telemetry = forbidden{
+		[]string{"go.opentelemetry.io"},
+		"only httpserver measures",
+	}
+	exporter = forbidden{
+		[]string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus"},
+		"the program chooses the exporter, and the library uses only the API of OpenTelemetry",
+	}
+	testingLibrary = forbidden{
+		[]string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi"},
+		"a program does not compile what only tests use",
+	}
 )
 
-// importRules is the table of the module's packages: what each may use of the module,
-// and what it must not reach even through others. Whoever imports journey, say,
-// compiles no driver. A package is ruled by the longest prefix of its path.
-var importRules = map[string]struct {
-	may   []string
-	never [][]string
-}{
-	"consumer":                      {nil, [][]string{databases, netHTTP, jwt, telemetry, testingLibraries}},
-	"journey":                       {[]string{"consumer"}, [][]string{databases, netHTTP, jwt, telemetry, testingLibraries}},
-	"auth":                          {[]string{"auth", "consumer"}, [][]string{databases, telemetry, testingLibraries}},
-	"storage/sqlite":                {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, telemetry, testingLibraries}},
-	"storage/postgres":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, sqliteDriver, telemetry, testingLibraries}},
-	"storage/postgres/postgrestest": {nil, [][]string{netHTTP, jwt, sqliteDriver}},
-	"storage/storagetest":           {[]string{"consumer"}, [][]string{databases, jwt}},
-	"storage/internal/childtest":    {[]string{"consumer"}, [][]string{databases, jwt}},
-	"storage/internal":              {[]string{"consumer", "storage/internal"}, [][]string{netHTTP, jwt, postgresDriver, sqliteDriver, telemetry, testingLibraries}},
-	"httpserver":                    {[]string{"consumer", "journey", "auth"}, [][]string{databases, routers, telemetrySDK, testingLibraries}},
-	"examples":                      {everything, [][]string{testingLibraries}},
+// importRule says what a package may import of this module, and what it must not reach.
+type importRule struct {
+	may   []string // packages of this module, with those below them
+	never []forbidden
+}
+
+// importRules is the architecture's table of packages. The rule of a package is that of its
+// longest prefix here. A rule for a package that does not exist has no effect.
+var importRules = map[string]importRule{
+	"consumer":                      {nil, []forbidden{sql, netHTTP, jwt, telemetry, testingLibrary}},
+	"consumer/event":                {[]string{"consumer"}, []forbidden{sql, netHTTP, jwt, telemetry, testingLibrary}},
+	"consumer/recordjson":           {[]string{"consumer"}, []forbidden{sql, netHTTP, jwt, telemetry, testingLibrary}},
+	"journey":                       {[]string{"consumer"}, []forbidden{sql, netHTTP, jwt, telemetry, testingLibrary}},
+	"auth":                          {[]string{"auth", "consumer"}, []forbidden{sql, telemetry, testingLibrary}},
+	"storage/sqlite":                {[]string{"consumer", "storage/internal"}, []forbidden{netHTTP, jwt, postgresDriver, telemetry, testingLibrary}},
+	"storage/postgres":              {[]string{"consumer", "storage/internal"}, []forbidden{netHTTP, jwt, sqliteDriver, telemetry, testingLibrary}},
+	"storage/postgres/postgrestest": {nil, []forbidden{netHTTP, jwt, sqliteDriver}},
+	"storage/memory":                {[]string{"consumer"}, []forbidden{sql, netHTTP, jwt, telemetry, testingLibrary}},
+	"storage/storagetest":           {[]string{"consumer", "storage/memory"}, []forbidden{sql, netHTTP, jwt}},
+	"storage/internal":              {[]string{"consumer", "storage/internal"}, []forbidden{netHTTP, jwt, postgresDriver, sqliteDriver, telemetry, testingLibrary}},
+	"storage/internal/childtest":    {[]string{"consumer"}, []forbidden{sql, netHTTP, jwt}},
+	"httpserver":                    {[]string{"consumer", "journey", "auth", "httpserver/internal"}, []forbidden{sql, router, exporter, testingLibrary}},
+	"httpserver/httpservertest":     {[]string{"consumer", "journey", "auth", "httpserver", "storage/memory"}, []forbidden{sql, router, exporter}},
+	"httpserver/probe":              {[]string{"httpserver/internal"}, []forbidden{sql, jwt, router, exporter, testingLibrary}},
+	"httpserver/internal":           {[]string{"httpserver/internal"}, []forbidden{sql, jwt, router, exporter, testingLibrary}},
+	"examples": {
+		[]string{"consumer", "journey", "auth", "storage", "httpserver", "examples"},
+		[]forbidden{testingLibrary},
+	},
 }
 
 func TestImportRules(t *testing.T) {
 	for _, line := range golist(t, "-f", "{{.ImportPath}} {{join .Deps \" \"}}", "./...") {
 		fields := strings.Fields(line)
-		path, ours := strings.CutPrefix(fields[0], module)
-		if !ours {
-			continue // the root holds no code
+		path, ok := strings.CutPrefix(fields[0], module)
+		if !ok {
+			continue // the root package has no code
 		}
 		t.Run(path, func(t *testing.T) {
-			name := longestPrefix(path)
-			if name == "" {
-				t.Fatal("no rule says what this package may import")
+			rule, ok := ruleOf(path)
+			if !ok {
+				t.Fatal("importRules has no rule for this package")
 			}
-			rule := importRules[name]
 			for _, dependency := range fields[1:] {
 				if own, ok := strings.CutPrefix(dependency, module); ok && !under(own, rule.may) {
-					t.Errorf("reaches %s", own)
+					t.Errorf("reaches %s, but may import only %q of this module", own, rule.may)
 				}
 				for _, group := range rule.never {
-					if under(dependency, group) {
-						t.Errorf("reaches %s", dependency)
+					if under(dependency, group.packages) {
+						t.Errorf("reaches %s, but must not: %s", dependency, group.reason)
 					}
 				}
 			}
@@ -71,14 +113,18 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// The packages that promise purity import no clock: nobody calls time.Now there.
-func TestPurePackagesAskNoClock(t *testing.T) {
-	for _, directory := range []string{"journey", "consumer"} {
+// TestPurePackagesHaveNoClock checks the packages that promise the same result for the same
+// input.
+func TestPurePackagesHaveNoClock(t *testing.T) {
+	for _, directory := range []string{"journey", "consumer", "consumer/event", "consumer/recordjson"} {
 		files := golist(t, "-f", "{{range .GoFiles}}{{$.Dir}}/{{.}}\n{{end}}", "./"+directory)
+		if len(files) == 0 {
+			t.Errorf("%s has no files", directory)
+		}
 		for _, file := range files {
 			for _, call := range []string{"time.Now", "time.Since", "time.Until", "rand."} {
-				if source := read(t, file); strings.Contains(source, call) {
-					t.Errorf("%s calls %s", file[strings.LastIndex(file, "/")+1:], call)
+				if strings.Contains(read(t, file), call) {
+					t.Errorf("%s/%s calls %s", directory, filepath.Base(file), call)
 				}
 			}
 		}
@@ -94,18 +140,19 @@ func golist(t *testing.T, args ...string) []string {
 	return strings.FieldsFunc(string(output), func(r rune) bool { return r == '\n' })
 }
 
-// longestPrefix is the rule that a package falls under.
-func longestPrefix(path string) string {
-	var longest string
+// ruleOf returns the rule with the longest prefix of a path.
+func ruleOf(path string) (importRule, bool) {
+	longest := ""
 	for name := range importRules {
 		if under(path, []string{name}) && len(name) > len(longest) {
 			longest = name
 		}
 	}
-	return longest
+	rule, ok := importRules[longest]
+	return rule, ok
 }
 
-// under reports whether a path is one of the others or below one.
+// under reports whether a path is one of the others or below one of them.
 func under(path string, others []string) bool {
 	return slices.ContainsFunc(others, func(other string) bool {
 		return path == other || strings.HasPrefix(path, other+"/")

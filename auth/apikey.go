@@ -7,20 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strings"
-)
 
-// APIKeyKind is what an API key may be used for. Its prefix says which it is, so a key
-// presented at the other door is refused before it is looked up.
-type APIKeyKind string
-
-const (
-	// KindPublishable is a key that identifies an organization in a browser or app. It
-	// is no secret, and proves nothing without an access token. Prefix pk_live_ or
-	// pk_test_.
-	KindPublishable APIKeyKind = "publishable"
-	// KindSecret is a key that a server authenticates with. It opens the data of every
-	// consumer of its organization. Prefix sk_live_ or sk_test_.
-	KindSecret APIKeyKind = "secret"
+	"github.com/rejoinhq/rejoin/consumer"
 )
 
 const (
@@ -33,21 +21,21 @@ const (
 	base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// APIKeyDigest is the form in which an API key is stored, cached and compared: its SHA-256.
-// A plain hash is enough, where a password would need a slow one, as long as the key
-// holds 128 random bits or more: those cannot be tried one by one.
+// APIKeyDigest returns the SHA-256 of an API key, which is the form in which keys are stored,
+// cached and compared. A password would need a slow hash. A key with 128 random bits or more
+// does not, because nobody can try them all.
 func APIKeyDigest(key string) [sha256.Size]byte {
-	var valid [maxKeyLength]byte // on the stack, unless the key is longer than any valid one
+	var valid [maxKeyLength]byte // so that no valid key causes an allocation
 	return sha256.Sum256(append(valid[:0], key...))
 }
 
-// CheckAPIKey says what kind of key a key is that an operator supplies, in configuration
-// or in a file. It needs one of the four prefixes and 20 to 256 characters in all,
-// each a printable ASCII character other than space. The error never repeats the key.
+// CheckAPIKey returns the kind of an API key that comes from configuration or from a file. A
+// key has one of the four prefixes and 20 to 256 characters in total, all of them printable
+// ASCII characters other than space. The error never contains the key.
 //
-// It cannot see whether the characters are random. Whoever supplies a key answers for
-// that; [GenerateAPIKey] makes one that is.
-func CheckAPIKey(key string) (APIKeyKind, error) {
+// CheckAPIKey cannot find out whether the characters are random. [GenerateAPIKey] returns a
+// key that is.
+func CheckAPIKey(key string) (consumer.APIKeyKind, error) {
 	kind, ok := kindOf(key)
 	switch {
 	case !ok:
@@ -62,20 +50,20 @@ func CheckAPIKey(key string) (APIKeyKind, error) {
 	return kind, nil
 }
 
-// GenerateAPIKey makes a new key, to be shown once and stored as its [APIKeyDigest]. After the
-// prefix (live or test) come 30 random characters of 0–9 A–Z a–z (178 bits) and six
-// that are a checksum: the CRC-32 (IEEE) of all that precedes, in base 62 with the most
-// significant digit first. With it a scanner of source code can tell a leaked key from
-// a look-alike without asking anybody. The error is for an unknown kind.
-func GenerateAPIKey(kind APIKeyKind, live bool) (string, error) {
+// GenerateAPIKey returns a new API key, to be shown once and stored as its [APIKeyDigest]. The
+// prefix, live or test, is followed by 30 random characters of 0–9 A–Z a–z (178 bits) and by a
+// checksum of six: the CRC-32 (IEEE) of everything before it, in base 62 with the most
+// significant digit first. The checksum lets a scanner of source code recognize a leaked key
+// without a lookup. GenerateAPIKey fails if the kind is unknown.
+func GenerateAPIKey(kind consumer.APIKeyKind, live bool) (string, error) {
 	var key strings.Builder
 	switch kind {
-	case KindPublishable:
+	case consumer.PublishableKey:
 		key.WriteString("pk_")
-	case KindSecret:
+	case consumer.SecretKey:
 		key.WriteString("sk_")
 	default:
-		return "", errors.New("auth: generate key: the kind must be KindPublishable or KindSecret")
+		return "", errors.New("auth: generate key: the kind must be consumer.PublishableKey or consumer.SecretKey")
 	}
 	if live {
 		key.WriteString("live_")
@@ -94,9 +82,9 @@ func GenerateAPIKey(kind APIKeyKind, live bool) (string, error) {
 	return key.String(), nil
 }
 
-// writeRandom appends n characters, each of the 62 as likely as the others. Bytes from
-// 248 (the largest multiple of 62) are thrown away: taken modulo 62 they would favour
-// the first eight characters.
+// writeRandom appends n random characters, uniformly distributed. It discards bytes from 248
+// on, the largest multiple of 62, because modulo 62 they would favor the first eight
+// characters.
 func writeRandom(key *strings.Builder, n int) {
 	var random [64]byte
 	for {
@@ -114,18 +102,18 @@ func writeRandom(key *strings.Builder, n int) {
 	}
 }
 
-func kindOf(key string) (APIKeyKind, bool) {
+func kindOf(key string) (consumer.APIKeyKind, bool) {
 	switch {
 	case strings.HasPrefix(key, "pk_live_"), strings.HasPrefix(key, "pk_test_"):
-		return KindPublishable, true
+		return consumer.PublishableKey, true
 	case strings.HasPrefix(key, "sk_live_"), strings.HasPrefix(key, "sk_test_"):
-		return KindSecret, true
+		return consumer.SecretKey, true
 	}
 	return "", false
 }
 
-// printable reports whether s has only the characters that a credential may have in a
-// header, ! to ~.
+// printable reports whether s consists of the characters that a credential in a header may
+// have, ! to ~.
 func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {

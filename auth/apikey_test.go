@@ -10,20 +10,21 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rejoinhq/rejoin/auth"
+	"github.com/rejoinhq/rejoin/consumer"
 )
 
 func TestCheckAPIKey(t *testing.T) {
 	for _, test := range []struct {
 		name, key string
-		want      auth.APIKeyKind // empty: refused
+		want      consumer.APIKeyKind // empty: refused
 		message   string
 	}{
-		{"publishable, live", "pk_live_aaaaaaaaaaaa", auth.KindPublishable, ""},
-		{"publishable, test", "pk_test_aaaaaaaaaaaa", auth.KindPublishable, ""},
-		{"secret, live", "sk_live_aaaaaaaaaaaa", auth.KindSecret, ""},
-		{"secret, test", "sk_test_aaaaaaaaaaaa", auth.KindSecret, ""},
-		{"every printable character", "sk_test_!~-._#$%&'()*+,/:;<=>?@", auth.KindSecret, ""},
-		{"256 characters", "sk_test_" + strings.Repeat("a", 248), auth.KindSecret, ""},
+		{"publishable, live", "pk_live_aaaaaaaaaaaa", consumer.PublishableKey, ""},
+		{"publishable, test", "pk_test_aaaaaaaaaaaa", consumer.PublishableKey, ""},
+		{"secret, live", "sk_live_aaaaaaaaaaaa", consumer.SecretKey, ""},
+		{"secret, test", "sk_test_aaaaaaaaaaaa", consumer.SecretKey, ""},
+		{"every printable character", "sk_test_!~-._#$%&'()*+,/:;<=>?@", consumer.SecretKey, ""},
+		{"256 characters", "sk_test_" + strings.Repeat("a", 248), consumer.SecretKey, ""},
 		{"empty", "", "", "must begin with"},
 		{"another prefix", "rk_live_aaaaaaaaaaaaaaaa", "", "must begin with"},
 		{"a prefix without its end", "sk_prod_aaaaaaaaaaaaaaaa", "", "must begin with"},
@@ -56,13 +57,13 @@ func TestGenerateAPIKey(t *testing.T) {
 	const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	seen := map[string]bool{}
 	rapid.Check(t, func(t *rapid.T) {
-		kind := rapid.SampledFrom([]auth.APIKeyKind{auth.KindPublishable, auth.KindSecret}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]consumer.APIKeyKind{consumer.PublishableKey, consumer.SecretKey}).Draw(t, "kind")
 		live := rapid.Bool().Draw(t, "live")
 		key, err := auth.GenerateAPIKey(kind, live)
 		if err != nil {
 			t.Fatal(err)
 		}
-		prefix := map[auth.APIKeyKind]string{auth.KindPublishable: "pk_", auth.KindSecret: "sk_"}[kind] + map[bool]string{true: "live_", false: "test_"}[live]
+		prefix := map[consumer.APIKeyKind]string{consumer.PublishableKey: "pk_", consumer.SecretKey: "sk_"}[kind] + map[bool]string{true: "live_", false: "test_"}[live]
 		if !regexp.MustCompile(`^` + prefix + `[0-9A-Za-z]{36}$`).MatchString(key) {
 			t.Fatal("the key has another form")
 		}
@@ -83,13 +84,13 @@ func TestGenerateAPIKey(t *testing.T) {
 	})
 }
 
-// Each of the 62 characters is as likely as the others: χ² with 61 degrees of freedom lies
-// below 150 but once in 10⁸ runs, and near 1,500 for random bytes taken modulo 62.
+// The 62 characters are uniformly distributed. χ² with 61 degrees of freedom is above 150 once
+// in 10⁸ runs, and about 1,500 for random bytes modulo 62.
 func TestGenerateAPIKeyUniform(t *testing.T) {
 	const keys = 5000
 	counts := map[rune]float64{}
 	for range keys {
-		key, err := auth.GenerateAPIKey(auth.KindSecret, true)
+		key, err := auth.GenerateAPIKey(consumer.SecretKey, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +108,7 @@ func TestGenerateAPIKeyUniform(t *testing.T) {
 }
 
 func TestGenerateAPIKeyRefuses(t *testing.T) {
-	for _, kind := range []auth.APIKeyKind{"", "Secret", "token"} {
+	for _, kind := range []consumer.APIKeyKind{"", "Secret", "token"} {
 		if key, err := auth.GenerateAPIKey(kind, true); err == nil || key != "" {
 			t.Errorf("kind %q: got a key", kind)
 		}

@@ -1,10 +1,10 @@
 package auth
 
 import (
-	"container/list"
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -16,194 +16,150 @@ const (
 	defaultKeyCacheEntries = 10_000
 )
 
-// APIKeyCacheOptions are the bounds of a [APIKeyCache].
+// APIKeyCacheOptions configure an [APIKeyCache].
 type APIKeyCacheOptions struct {
-	// Finder is asked for what the cache does not know. Required.
-	Finder APIKeyFinder
-	// MaxAge is how long an answer is used, and so the bound within which a revocation,
-	// an expiry or a new key takes effect, in each process. Default: 10 s.
+	// Finder is asked for the keys that are not in the cache. Required.
+	Finder consumer.APIKeyFinder
+	// MaxAge is how long a result is used. It is the time within which a revocation, an
+	// expiry or a new key takes effect, in each process. Default: 10 s.
 	MaxAge time.Duration
-	// MaxEntries is how many answers are kept, about 200 bytes each. Default: 10,000.
+	// MaxEntries is the largest number of results, of about 150 bytes each. Default: 10,000.
 	MaxEntries int
 }
 
-// APIKeyCache is a [APIKeyFinder] that remembers the answers of another for a short time: that a
-// key was found, and that it was not, but never that the finder failed. It holds digests,
-// not keys. It is safe for concurrent use.
+// APIKeyCache is a [consumer.APIKeyFinder] that keeps the results of another one for a short
+// time: that a key was found, and that it was not, but never that the finder failed. It has
+// digests, not keys. It is safe for concurrent use.
 //
-// Callers that ask for the same key at the same time cause one look-up, with the context of
-// the first of them; if that one gives up, another takes over.
+// Concurrent lookups of the same key become one lookup, with the context of the first caller.
+// If that caller gives up, another one takes over.
 //
-// When the cache is full, the answer that was not used for the longest time makes room. An
-// unknown key never displaces a known one, so that a flood of invented keys costs look-ups
-// but does not slow down the callers whose keys are good.
+// An unknown key never displaces a known one, so that a flood of invented keys costs lookups
+// but does not slow down callers whose keys are good.
 type APIKeyCache struct {
-	finder     APIKeyFinder
-	maxAge     time.Duration
-	maxEntries int
+	finder  consumer.APIKeyFinder
+	maxAge  time.Duration
+	results *digestCache[keyResult]
 
-	mu      sync.Mutex
-	entries map[[sha256.Size]byte]*list.Element // of *keyAnswer, in known or unknown
-	known   *list.List                          // the most recently used first
-	unknown *list.List
-	flights map[[sha256.Size]byte]*keyFlight
+	mu    sync.Mutex
+	calls map[[sha256.Size]byte]*keyCall
 }
 
-// keyAnswer is what the finder said at a moment. No organization: not found.
-type keyAnswer struct {
-	digest         [sha256.Size]byte
+// keyResult is what the finder returned for a key. Without organization it was not found.
+type keyResult struct {
 	organizationID string
 	at             time.Time
 }
 
-// keyFlight is a look-up that is under way. The answer may be read once done is closed.
-type keyFlight struct {
+// keyCall is a lookup in progress. Its result may be read once done is closed.
+type keyCall struct {
 	done      chan struct{}
-	answer    keyAnswer
+	result    keyResult
 	err       error
-	abandoned bool // its caller gave up: nothing was learned
+	abandoned bool // its caller gave up, and nothing is known
 }
 
-// NewAPIKeyCache returns an APIKeyCache, or an error that names the option that is missing or
-// negative.
+// NewAPIKeyCache returns an APIKeyCache. It fails if options are invalid, with an error that
+// names all of them.
 func NewAPIKeyCache(options APIKeyCacheOptions) (*APIKeyCache, error) {
-	switch {
-	case options.Finder == nil:
-		return nil, errors.New("auth: APIKeyCacheOptions.Finder is missing")
-	case options.MaxAge < 0:
-		return nil, errors.New("auth: APIKeyCacheOptions.MaxAge is negative")
-	case options.MaxEntries < 0:
-		return nil, errors.New("auth: APIKeyCacheOptions.MaxEntries is negative")
+	var errs optionErrors
+	errs.check(options.Finder != nil, "Finder", "is required")
+	errs.check(options.MaxAge >= 0, "MaxAge", "must not be negative")
+	errs.check(options.MaxEntries >= 0, "MaxEntries", "must not be negative")
+	if err := errs.err(); err != nil {
+		return nil, fmt.Errorf("auth: APIKeyCacheOptions: %w", err)
 	}
 	return &APIKeyCache{
-		finder:     options.Finder,
-		maxAge:     orDefault(options.MaxAge, defaultKeyCacheAge),
-		maxEntries: orDefault(options.MaxEntries, defaultKeyCacheEntries),
-		entries:    make(map[[sha256.Size]byte]*list.Element),
-		known:      list.New(),
-		unknown:    list.New(),
-		flights:    make(map[[sha256.Size]byte]*keyFlight),
+		finder:  options.Finder,
+		maxAge:  orDefault(options.MaxAge, defaultKeyCacheAge),
+		results: newDigestCache[keyResult](orDefault(options.MaxEntries, defaultKeyCacheEntries)),
+		calls:   make(map[[sha256.Size]byte]*keyCall),
 	}, nil
 }
 
-// OrganizationByKey implements [APIKeyFinder]. The age of an answer is measured by the now of
-// the callers, from the one for whom the finder was asked. An answer from their future is
-// not used.
-func (c *APIKeyCache) OrganizationByKey(ctx context.Context, digest [sha256.Size]byte, now time.Time) (string, error) {
+// OrganizationByAPIKey implements [consumer.APIKeyFinder]. The age of a result is the
+// difference between the now of two calls: this one and the one that asked the finder. A
+// result from the future of now is not used.
+func (c *APIKeyCache) OrganizationByAPIKey(ctx context.Context, digest [sha256.Size]byte, now time.Time) (string, error) {
 	if c.finder == nil {
 		return "", errors.New("auth: an APIKeyCache that was not made by NewAPIKeyCache")
 	}
 	for {
-		c.mu.Lock()
-		if answer, ok := c.cached(digest, now); ok {
-			c.mu.Unlock()
-			return answer.result()
+		if result := c.results.find(&digest); result != nil && c.fresh(*result, now) {
+			return result.organization()
 		}
-		flight, joined := c.flights[digest]
+		c.mu.Lock()
+		call, joined := c.calls[digest]
 		if !joined {
-			flight = &keyFlight{done: make(chan struct{}), abandoned: true}
-			c.flights[digest] = flight
+			call = &keyCall{done: make(chan struct{}), abandoned: true}
+			c.calls[digest] = call
 		}
 		c.mu.Unlock()
 
 		if !joined {
-			c.look(ctx, flight, digest, now)
-			if flight.err != nil {
-				return "", flight.err
+			c.do(ctx, call, digest, now)
+			if call.err != nil {
+				return "", unlessCanceled(ctx, call.err)
 			}
-			return flight.answer.result()
+			return call.result.organization()
 		}
 		select {
-		case <-flight.done:
+		case <-call.done:
 		case <-ctx.Done():
 			return "", ctx.Err()
 		}
 		switch {
-		case flight.abandoned:
-		case flight.err != nil:
-			return "", flight.err
-		case c.fresh(flight.answer, now):
-			return flight.answer.result()
+		case call.abandoned:
+		case call.err != nil:
+			return "", call.err
+		case c.fresh(call.result, now):
+			return call.result.organization()
 		}
 	}
 }
 
-// look asks the finder, and hands what it says to whoever waits. A finder that panics
-// leaves the flight abandoned.
-func (c *APIKeyCache) look(ctx context.Context, flight *keyFlight, digest [sha256.Size]byte, now time.Time) {
+// do asks the finder, and hands the result to all callers that wait. If the finder panics,
+// the call stays abandoned.
+func (c *APIKeyCache) do(ctx context.Context, call *keyCall, digest [sha256.Size]byte, now time.Time) {
 	defer func() {
+		if !call.abandoned && call.err == nil {
+			c.store(digest, call.result)
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if !flight.abandoned && flight.err == nil {
-			c.store(flight.answer)
-		}
-		delete(c.flights, digest)
-		close(flight.done)
+		delete(c.calls, digest)
+		close(call.done)
 	}()
-	organizationID, err := c.finder.OrganizationByKey(ctx, digest, now)
+	organizationID, err := c.finder.OrganizationByAPIKey(ctx, digest, now)
 	if errors.Is(err, consumer.ErrNotFound) {
 		organizationID, err = "", nil
 	} else if err == nil && organizationID == "" {
 		err = errors.New("auth: the key finder returned no organization")
 	}
-	flight.answer = keyAnswer{digest, organizationID, now}
-	flight.err = err
-	flight.abandoned = err != nil && ctx.Err() != nil
+	call.result = keyResult{organizationID, now}
+	call.err = err
+	call.abandoned = err != nil && ctx.Err() != nil
 }
 
-func (a keyAnswer) result() (string, error) {
-	if a.organizationID == "" {
+func (r keyResult) organization() (string, error) {
+	if r.organizationID == "" {
 		return "", consumer.ErrNotFound
 	}
-	return a.organizationID, nil
+	return r.organizationID, nil
 }
 
-func (c *APIKeyCache) fresh(answer keyAnswer, now time.Time) bool {
-	age := now.Sub(answer.at)
+func (r *keyResult) unknown() bool { return r.organizationID == "" }
+
+func (c *APIKeyCache) fresh(result keyResult, now time.Time) bool {
+	age := now.Sub(result.at)
 	return age >= 0 && age < c.maxAge
 }
 
-// cached is called with mu held.
-func (c *APIKeyCache) cached(digest [sha256.Size]byte, now time.Time) (keyAnswer, bool) {
-	element, ok := c.entries[digest]
-	if !ok {
-		return keyAnswer{}, false
+// store keeps a result. It replaces that of an unknown key, or else, if its own key is
+// known, that of a known one.
+func (c *APIKeyCache) store(digest [sha256.Size]byte, result keyResult) {
+	stale := func(old *keyResult) bool { return !c.fresh(*old, result.at) }
+	if !c.results.store(digest, result, stale, (*keyResult).unknown) && !result.unknown() {
+		c.results.store(digest, result, stale, func(*keyResult) bool { return true })
 	}
-	answer := *element.Value.(*keyAnswer)
-	if !c.fresh(answer, now) {
-		return keyAnswer{}, false
-	}
-	c.listOf(answer).MoveToFront(element)
-	return answer, true
-}
-
-// store is called with mu held.
-func (c *APIKeyCache) store(answer keyAnswer) {
-	if old, ok := c.entries[answer.digest]; ok {
-		c.remove(old)
-	}
-	if len(c.entries) >= c.maxEntries {
-		oldest := c.unknown.Back()
-		if oldest == nil && answer.organizationID == "" {
-			return
-		}
-		if oldest == nil {
-			oldest = c.known.Back()
-		}
-		c.remove(oldest)
-	}
-	c.entries[answer.digest] = c.listOf(answer).PushFront(&answer)
-}
-
-func (c *APIKeyCache) remove(element *list.Element) {
-	answer := element.Value.(*keyAnswer)
-	c.listOf(*answer).Remove(element)
-	delete(c.entries, answer.digest)
-}
-
-func (c *APIKeyCache) listOf(answer keyAnswer) *list.List {
-	if answer.organizationID == "" {
-		return c.unknown
-	}
-	return c.known
 }

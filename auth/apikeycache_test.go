@@ -18,7 +18,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// keyTable is an APIKeyFinder that counts, and whose keys can be revoked.
+// keyTable is an APIKeyFinder that counts its calls. Its keys can be revoked.
 type keyTable struct {
 	mu      sync.Mutex
 	keys    map[[32]byte]string
@@ -40,7 +40,7 @@ func (k *keyTable) change(change func()) {
 	change()
 }
 
-func (k *keyTable) OrganizationByKey(_ context.Context, digest [32]byte, _ time.Time) (string, error) {
+func (k *keyTable) OrganizationByAPIKey(_ context.Context, digest [32]byte, _ time.Time) (string, error) {
 	k.asked.Add(1)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -62,9 +62,9 @@ func newKeyCache(t testing.TB, options auth.APIKeyCacheOptions) *auth.APIKeyCach
 	return cache
 }
 
-func wantKey(t *testing.T, finder auth.APIKeyFinder, key string, now time.Time, want string) {
+func wantKey(t *testing.T, finder consumer.APIKeyFinder, key string, now time.Time, want string) {
 	t.Helper()
-	got, err := finder.OrganizationByKey(t.Context(), auth.APIKeyDigest(key), now)
+	got, err := finder.OrganizationByAPIKey(t.Context(), auth.APIKeyDigest(key), now)
 	switch {
 	case got != want:
 		t.Errorf("got %q, want %q", got, want)
@@ -115,14 +115,14 @@ func TestAPIKeyCacheNeverKeepsFailures(t *testing.T) {
 	table := newKeyTable("a")
 	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: table})
 	table.change(func() { table.failure = consumer.ErrUnavailable })
-	if _, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest("a"), noon); !errors.Is(err, consumer.ErrUnavailable) {
+	if _, err := cache.OrganizationByAPIKey(t.Context(), auth.APIKeyDigest("a"), noon); !errors.Is(err, consumer.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	table.change(func() { table.failure = nil })
 	wantKey(t, cache, "a", noon, "org_a")
 	table.change(func() { table.failure = consumer.ErrUnavailable })
 	wantKey(t, cache, "a", noon, "org_a") // known answers outlive the store for a while
-	if _, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest("a"), noon.Add(10*time.Second)); !errors.Is(err, consumer.ErrUnavailable) {
+	if _, err := cache.OrganizationByAPIKey(t.Context(), auth.APIKeyDigest("a"), noon.Add(10*time.Second)); !errors.Is(err, consumer.ErrUnavailable) {
 		t.Errorf("got %v: an old answer must not hide a failure", err)
 	}
 }
@@ -193,7 +193,7 @@ func TestAPIKeyCacheCallerGivesUp(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var callers sync.WaitGroup
 		gaveUp := func() {
-			if _, err := cache.OrganizationByKey(ctx, auth.APIKeyDigest("a"), time.Now()); !errors.Is(err, context.Canceled) {
+			if _, err := cache.OrganizationByAPIKey(ctx, auth.APIKeyDigest("a"), time.Now()); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
 		}
@@ -207,7 +207,7 @@ func TestAPIKeyCacheCallerGivesUp(t *testing.T) {
 	})
 }
 
-// A failure of the finder is everybody's who waited for it, and nobody's afterwards.
+// All callers that wait for a lookup get its failure. Later callers do not.
 func TestAPIKeyCacheSharedFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, answer := range []struct {
@@ -221,7 +221,7 @@ func TestAPIKeyCacheSharedFailure(t *testing.T) {
 				return answer.organization, answer.err
 			})})
 			fail := func() {
-				_, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest("a"), time.Now())
+				_, err := cache.OrganizationByAPIKey(t.Context(), auth.APIKeyDigest("a"), time.Now())
 				if err == nil || errors.Is(err, consumer.ErrNotFound) || !errors.Is(err, answer.err) && answer.err != nil {
 					t.Errorf("got %v", err)
 				}
@@ -252,7 +252,7 @@ func TestAPIKeyCacheFinderPanics(t *testing.T) {
 	})})
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = cache.OrganizationByKey(t.Context(), auth.APIKeyDigest("a"), noon)
+		_, _ = cache.OrganizationByAPIKey(t.Context(), auth.APIKeyDigest("a"), noon)
 	}()
 	wantKey(t, cache, "a", noon, "org_a")
 }
@@ -269,7 +269,7 @@ func TestNewKeyCacheRefuses(t *testing.T) {
 	}
 }
 
-// Whatever is asked in whatever order, an answer is one that was true at most MaxAge ago.
+// For any order of calls, a result is one that was true at most MaxAge ago.
 func TestAPIKeyCacheProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const maxAge = 10
@@ -306,7 +306,7 @@ func TestAPIKeyCacheProperty(t *testing.T) {
 			},
 			"ask": func(t *rapid.T) {
 				name := rapid.SampledFrom(names).Draw(t, "name")
-				got, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest(name), time.Unix(now, 0))
+				got, err := cache.OrganizationByAPIKey(t.Context(), auth.APIKeyDigest(name), time.Unix(now, 0))
 				if err != nil && !errors.Is(err, consumer.ErrNotFound) {
 					t.Fatal(err)
 				}

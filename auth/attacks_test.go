@@ -17,8 +17,8 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// fortress is what an attacker stands before: both doors, over a set by URL that also has keys
-// which must never verify anything.
+// fortress is an authenticator under attack. Its key set is read from a URL, and also has keys
+// that must never verify a token.
 type fortress struct {
 	*auth.Authenticator
 	remote
@@ -46,19 +46,18 @@ func newFortress(t *testing.T) fortress {
 	return f
 }
 
-// claims are good ones of the moment, with those changes.
+// claims returns valid claims with those changes.
 func (f fortress) claims(changes map[string]any) string {
 	return object(goodClaims(time.Now()), changes)
 }
 
-// genuine is a token that the issuer has signed, with that header and those claims.
+// genuine returns a token that the issuer has signed, with that header and those changes.
 func (f fortress) genuine(header string, changes map[string]any) string {
 	return f.issuer.token(header, f.claims(changes))
 }
 
-// TestAttacks goes through the attacks on tokens and keys that are known, in the order of the
-// table that issue 4 was written from. All get the same answer, and the set is read once more
-// at most, by those whose key could be a new one.
+// TestAttacks tries the known attacks on tokens and keys. All get the same response. The key
+// set is read at most once more, for tokens whose key could be a new one.
 func TestAttacks(t *testing.T) {
 	const header = `{"alg":"EdDSA","typ":"JWT",`
 	for _, row := range []struct {
@@ -152,14 +151,14 @@ func TestAttacks(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFortress(t)
 				for attack, token := range row.tokens(t, f) {
-					identity, err := f.AuthenticateConsumer(request(one(publishable), one("Bearer "+token)))
-					if !errors.Is(err, auth.ErrUnauthenticated) || identity != (auth.Identity{}) {
-						t.Errorf("%s: got %v, %v", attack, identity, err)
+					caller, err := f.AuthenticateConsumer(t.Context(), request(one(publishable), one("Bearer "+token)))
+					if !errors.Is(err, auth.ErrUnauthenticated) || caller != (auth.ConsumerCaller{}) {
+						t.Errorf("%s: got %v, %v", attack, caller, err)
 						continue
 					}
 					wantAnswer(t, err, "The access token is not valid.", true)
 				}
-				if _, err := f.AuthenticateConsumer(request(one(publishable), one("Bearer "+f.genuine(headerOf("known"), nil)))); err != nil {
+				if _, err := f.AuthenticateConsumer(t.Context(), request(one(publishable), one("Bearer "+f.genuine(headerOf("known"), nil)))); err != nil {
 					t.Errorf("a good token: %v", err)
 				}
 				f.remote.issuer.wantReads(t, row.reads)
@@ -171,14 +170,14 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// lowOrderToken is one of the tokens that verify with the identity for a key, though nobody has
-// signed them.
+// lowOrderToken returns a token that nobody has signed, and that the identity point verifies as
+// a key.
 func (f fortress) lowOrderToken() string {
 	signature := append([]byte{1}, make([]byte, 63)...)
 	return segment(headerOf("identity")) + "." + segment(f.claims(nil)) + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// A token where a secret key belongs opens nothing, nor does a publishable key.
+// A token or a publishable key in place of a secret key is refused.
 func TestAttacksOnServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFortress(t)
@@ -186,16 +185,16 @@ func TestAttacksOnServers(t *testing.T) {
 			"a consumer's token": f.genuine(plainHeader, nil), "a publishable key": publishable, "a key in another case": strings.ToUpper(secret),
 			"a part of the key": secret[:len(secret)-1], "the key and more": secret + "a",
 		} {
-			organization, err := f.AuthenticateServer(request(nil, one("Bearer "+credential)))
+			caller, err := f.AuthenticateServer(t.Context(), request(nil, one("Bearer "+credential)))
 			wantReason(t, err, auth.ReasonSecretKeyUnknown)
-			if organization != "" {
-				t.Errorf("%s: speaks for %s", name, organization)
+			if caller != (auth.ServerCaller{}) {
+				t.Errorf("%s: got %v", name, caller)
 			}
 		}
 	})
 }
 
-// Who sends a credential twice hopes that two parts of the house read two of them.
+// A credential that is sent twice is refused: two programs might read two different ones.
 func TestAttacksByRepetition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFortress(t)
@@ -211,17 +210,17 @@ func TestAttacksByRepetition(t *testing.T) {
 			{"the same publishable key", []string{publishable, publishable}, one(good), auth.ReasonPublishableKeyRepeated},
 		} {
 			r := request(test.keys, test.authorizations)
-			_, err := f.AuthenticateConsumer(r)
+			_, err := f.AuthenticateConsumer(t.Context(), r)
 			wantReason(t, err, test.want)
 			if len(test.authorizations) > 1 {
-				_, err := f.AuthenticateServer(r)
+				_, err := f.AuthenticateServer(t.Context(), r)
 				wantReason(t, err, auth.ReasonAuthorizationRepeated)
 			}
 		}
 	})
 }
 
-// Who steals the table of keys has digests, and a digest opens nothing.
+// A stolen digest of an API key is not accepted as a key.
 func TestAttacksWithStolenDigests(t *testing.T) {
 	digest := auth.APIKeyDigest(secret)
 	authenticator, err := auth.New(auth.Options{APIKeys: finderFunc(func(_ context.Context, got [32]byte, _ time.Time) (string, error) {
@@ -234,7 +233,7 @@ func TestAttacksWithStolenDigests(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := func(credential string) error {
-		_, err := authenticator.AuthenticateServer(&http.Request{Header: http.Header{"Authorization": one("Bearer " + credential)}})
+		_, err := authenticator.AuthenticateServer(t.Context(), &http.Request{Header: http.Header{"Authorization": one("Bearer " + credential)}})
 		return err
 	}
 	for _, stolen := range []string{

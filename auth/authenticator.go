@@ -12,52 +12,72 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// The headers that carry credentials (seed document, "Authentication").
+// The request headers that carry credentials.
 const (
 	HeaderAuthorization  = "Authorization"
 	HeaderPublishableKey = "X-Publishable-Key"
 )
 
-// Identity is who a request speaks for: one consumer, in one session.
+// Identity is the consumer, organization and session that an access token names.
 type Identity struct {
 	OrganizationID string
 	ConsumerID     string
 	SessionID      string
-	// ExpiresAt is when the access token expires, in UTC and whole seconds. The leeway
-	// of the verifier is not added.
+	// ExpiresAt is the time at which the access token expires, in UTC and in whole seconds.
+	// It does not include the leeway of the verifier.
 	ExpiresAt time.Time
 }
 
-// TokenVerifier verifies a consumer access token, and is implemented by [Verifier]. A
-// refusal must match [ErrUnauthenticated]; any other error says that nothing is known
-// about the token. It must be safe for concurrent use.
-type TokenVerifier interface {
-	Verify(ctx context.Context, token string) (Identity, error)
+// ConsumerCaller is the result of a successful authentication of a consumer.
+type ConsumerCaller struct {
+	Identity
+	// APIKey is the [APIKeyDigest] of the publishable key of the request. It is zero if the
+	// request was authenticated without one.
+	APIKey [sha256.Size]byte
 }
 
-// Options are the parts of an [Authenticator].
+// ServerCaller is the result of a successful authentication of a server.
+type ServerCaller struct {
+	OrganizationID string
+	// APIKey is the [APIKeyDigest] of the secret key of the request. It is zero if the
+	// request was authenticated without one.
+	APIKey [sha256.Size]byte
+}
+
+// TokenVerifier verifies consumer access tokens. [Verifier] implements it.
+type TokenVerifier interface {
+	// VerifyFor returns the identity that the token names. It refuses a token that is not
+	// valid, and one of another organization than organizationID, with an error that
+	// matches [ErrUnauthenticated]. Any other error means that the verifier could not
+	// decide. VerifyFor honors ctx and must be safe for concurrent use.
+	VerifyFor(ctx context.Context, token, organizationID string) (Identity, error)
+}
+
+// Options configure an [Authenticator].
 type Options struct {
 	// Tokens verifies consumer access tokens. It may be nil in a program that serves
-	// only servers; AuthenticateConsumer then fails, with an error that is no refusal.
+	// only servers. AuthenticateConsumer then fails, with an error that is not a refusal.
 	Tokens TokenVerifier
 	// APIKeys finds API keys. Required.
-	APIKeys APIKeyFinder
-	// Now is the clock by which keys are valid. Default: time.Now.
+	APIKeys consumer.APIKeyFinder
+	// Now is the clock that decides whether an API key is valid. Default: time.Now.
 	Now func() time.Time
 }
 
-// Authenticator decides who is calling. It is safe for concurrent use. The zero value lets
-// nobody in: it fails, with errors that are no refusals.
+// Authenticator identifies the caller of a request by its credentials. It is safe for
+// concurrent use. The zero value fails for every request, with errors that are not refusals.
 type Authenticator struct {
 	tokens TokenVerifier
-	keys   APIKeyFinder
+	keys   consumer.APIKeyFinder
 	now    func() time.Time
 }
 
-// New returns an Authenticator, or an error when Options.APIKeys is missing.
+// New returns an Authenticator. It fails if Options.APIKeys is missing.
 func New(options Options) (*Authenticator, error) {
-	if options.APIKeys == nil {
-		return nil, errors.New("auth: Options.APIKeys is missing")
+	var errs optionErrors
+	errs.check(options.APIKeys != nil, "APIKeys", "is required")
+	if err := errs.err(); err != nil {
+		return nil, fmt.Errorf("auth: Options: %w", err)
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -65,103 +85,80 @@ func New(options Options) (*Authenticator, error) {
 	return &Authenticator{tokens: options.Tokens, keys: options.APIKeys, now: options.Now}, nil
 }
 
-// AuthenticateConsumer says which consumer the request speaks for, by its publishable
-// key and its access token. What costs least is checked first: both headers stand there
-// once and well-formed; the publishable key is known; the token is valid; the token is
-// of the key's organization. The result is never a half-filled Identity.
-func (a *Authenticator) AuthenticateConsumer(r *http.Request) (Identity, error) {
-	return a.ConsumerOf(r.Context(), r.Header)
-}
-
-// ConsumerOf is AuthenticateConsumer for who has the headers of a request, and a context
-// of their own: it takes the credentials from the header, and waits no longer than ctx
-// allows.
-func (a *Authenticator) ConsumerOf(ctx context.Context, header http.Header) (Identity, error) {
+// AuthenticateConsumer returns the consumer that the publishable key and the access token
+// of the request identify. It honors ctx, and does not use the context of the request.
+//
+// The cheapest checks come first: each of the two headers is present once and well-formed,
+// the publishable key is known, the token is valid, and the token's organization is the
+// key's. With an error the ConsumerCaller is zero. An error that does not match
+// [ErrUnauthenticated] is that of a dependency, or matches context.Canceled if the caller
+// gave up.
+func (a *Authenticator) AuthenticateConsumer(ctx context.Context, r *http.Request) (ConsumerCaller, error) {
 	if a.tokens == nil || a.keys == nil {
-		return Identity{}, errors.New("auth: Options.Tokens or Options.APIKeys is missing: no consumer can be authenticated")
+		return ConsumerCaller{}, errors.New("auth: Options.Tokens or Options.APIKeys is missing: no consumer can be authenticated")
 	}
-	key, err := publishableKey(header)
+	key, err := publishableKey(r.Header)
 	if err != nil {
-		return Identity{}, err
+		return ConsumerCaller{}, err
 	}
-	token, err := bearer(header)
+	token, err := bearer(r.Header)
 	if err != nil {
-		return Identity{}, err
+		return ConsumerCaller{}, err
 	}
-	organizationID, err := a.organization(ctx, key, KindPublishable, ReasonPublishableKeyUnknown)
+	organizationID, digest, err := a.organization(ctx, key, consumer.PublishableKey, ReasonPublishableKeyUnknown)
 	if err != nil {
-		return Identity{}, err
+		return ConsumerCaller{}, err
 	}
-	identity, err := a.verify(ctx, token, organizationID)
+	identity, err := a.tokens.VerifyFor(ctx, token, organizationID)
 	if err != nil {
-		return Identity{}, tokenError(err)
+		return ConsumerCaller{}, tokenError(ctx, err)
 	}
 	if identity.OrganizationID == "" || identity.ConsumerID == "" {
-		return Identity{}, errors.New("auth: the token verifier returned an identity without organization or consumer")
+		return ConsumerCaller{}, errors.New("auth: the token verifier returned an identity without organization or consumer")
 	}
-	if identity.OrganizationID != organizationID {
-		return Identity{}, refused(ReasonOrganizationMismatch)
+	if identity.OrganizationID != organizationID { // a TokenVerifier with a bug
+		return ConsumerCaller{}, refused(ReasonOrganizationMismatch)
 	}
-	return identity, nil
+	return ConsumerCaller{Identity: identity, APIKey: digest}, nil
 }
 
-// verify verifies a token of which the organization is known already, if the verifier can
-// make use of that.
-func (a *Authenticator) verify(ctx context.Context, token, organizationID string) (Identity, error) {
-	if v, ok := a.tokens.(*Verifier); ok {
-		return v.VerifyFor(ctx, token, organizationID)
-	}
-	return a.tokens.Verify(ctx, token)
-}
-
-// AuthenticateServer says which organization the request speaks for, by its secret key.
-// A consumer's token or a publishable key in its place fails like an unknown key.
-func (a *Authenticator) AuthenticateServer(r *http.Request) (organizationID string, err error) {
-	return a.OrganizationOf(r.Context(), r.Header)
-}
-
-// OrganizationOf is AuthenticateServer in the way that ConsumerOf is AuthenticateConsumer.
-func (a *Authenticator) OrganizationOf(ctx context.Context, header http.Header) (organizationID string, err error) {
+// AuthenticateServer returns the organization that the secret key of the request
+// identifies. It honors ctx, and does not use the context of the request. A consumer's
+// token or a publishable key in place of the secret key fails like an unknown key. The
+// errors are those of AuthenticateConsumer.
+func (a *Authenticator) AuthenticateServer(ctx context.Context, r *http.Request) (ServerCaller, error) {
 	if a.keys == nil {
-		return "", errors.New("auth: Options.APIKeys is missing: no server can be authenticated")
+		return ServerCaller{}, errors.New("auth: Options.APIKeys is missing: no server can be authenticated")
 	}
-	key, err := bearer(header)
+	key, err := bearer(r.Header)
 	if err != nil {
-		return "", err
+		return ServerCaller{}, err
 	}
-	return a.organization(ctx, key, KindSecret, ReasonSecretKeyUnknown)
+	organizationID, digest, err := a.organization(ctx, key, consumer.SecretKey, ReasonSecretKeyUnknown)
+	if err != nil {
+		return ServerCaller{}, err
+	}
+	return ServerCaller{OrganizationID: organizationID, APIKey: digest}, nil
 }
 
-// APIKey is the digest of the API key that a request presents: of its publishable key, or
-// of the secret key it has for its bearer. It says nothing of whether the key is valid, so
-// it is of use for a request that was authenticated, such as to count it. Without such a
-// key it is the digest of the empty string.
-func (a *Authenticator) APIKey(r *http.Request, kind APIKeyKind) [sha256.Size]byte {
-	read := publishableKey
-	if kind == KindSecret {
-		read = bearer
-	}
-	key, _ := read(r.Header)
-	return APIKeyDigest(key)
-}
-
-// organization finds the organization of a key of that kind.
-func (a *Authenticator) organization(ctx context.Context, key string, want APIKeyKind, unknown Reason) (string, error) {
-	// The prefix decides before the look-up: a secret key that a client sends as its
-	// publishable one by mistake must not work, although the finder knows it.
+// organization returns the organization and the digest of a key of the wanted kind.
+func (a *Authenticator) organization(ctx context.Context, key string, want consumer.APIKeyKind, unknown Reason) (organizationID string, digest [sha256.Size]byte, err error) {
+	// The prefix is checked before the look-up: a secret key that a client sends in place
+	// of its publishable key must not work, although the finder knows it.
 	if kind, err := CheckAPIKey(key); err != nil || kind != want {
-		return "", refused(unknown)
+		return "", digest, refused(unknown)
 	}
-	organizationID, err := a.keys.OrganizationByKey(ctx, APIKeyDigest(key), a.now())
+	digest = APIKeyDigest(key)
+	organizationID, err = a.keys.OrganizationByAPIKey(ctx, digest, a.now())
 	switch {
 	case errors.Is(err, consumer.ErrNotFound):
-		return "", refused(unknown)
+		return "", digest, refused(unknown)
 	case err != nil:
-		return "", fmt.Errorf("auth: look up a %s key: %w", want, err)
+		return "", digest, fmt.Errorf("auth: look up a %s key: %w", want, unlessCanceled(ctx, err))
 	case organizationID == "":
-		return "", fmt.Errorf("auth: look up a %s key: the finder returned no organization", want)
+		return "", digest, fmt.Errorf("auth: look up a %s key: the finder returned no organization", want)
 	}
-	return organizationID, nil
+	return organizationID, digest, nil
 }
 
 func publishableKey(header http.Header) (string, error) {
@@ -174,12 +171,12 @@ func publishableKey(header http.Header) (string, error) {
 		}
 		return values[0], nil
 	}
-	// Header.Get would take the first, a proxy in front of us perhaps the last.
+	// Header.Get would use the first one, and a proxy in front perhaps the last one.
 	return "", refused(ReasonPublishableKeyRepeated)
 }
 
-// bearer returns the credential of the Authorization header: the scheme Bearer in any
-// case (RFC 9110, section 11.1), spaces, and one credential (RFC 6750, section 2.1).
+// bearer returns the credential of the Authorization header, which is the scheme Bearer in any
+// letter case (RFC 9110, section 11.1), spaces, and one credential (RFC 6750, section 2.1).
 func bearer(header http.Header) (string, error) {
 	values := header[HeaderAuthorization]
 	switch {
@@ -196,9 +193,9 @@ func bearer(header http.Header) (string, error) {
 	return credential, nil
 }
 
-// tokenError makes the refusal of any TokenVerifier an [*Error], and marks everything
-// else as the failure that it is.
-func tokenError(err error) error {
+// tokenError returns the refusal of any TokenVerifier as an [*Error], and any other error
+// as a failure.
+func tokenError(ctx context.Context, err error) error {
 	var refusal *Error
 	switch {
 	case errors.As(err, &refusal):
@@ -206,5 +203,15 @@ func tokenError(err error) error {
 	case errors.Is(err, ErrUnauthenticated):
 		return refused(ReasonTokenRefused)
 	}
-	return fmt.Errorf("auth: verify the access token: %w", err)
+	return fmt.Errorf("auth: verify the access token: %w", unlessCanceled(ctx, err))
+}
+
+// unlessCanceled returns the error of a dependency, or context.Canceled if the caller gave
+// up: the dependency was interrupted then, and its error, which may match
+// consumer.ErrUnavailable, means nothing.
+func unlessCanceled(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return context.Canceled
+	}
+	return err
 }

@@ -24,7 +24,7 @@ const (
 	otherSecret      = "sk_live_organization2aaaaaaaa"
 )
 
-// house is an authenticator of two organizations, and what belongs to org_1.
+// house is an authenticator with the keys of two organizations, and a token of org_1.
 type house struct {
 	*auth.Authenticator
 	issuer *authtest.Issuer
@@ -61,7 +61,7 @@ func newHouse(t *testing.T) house {
 	return house{authenticator, issuer, token}
 }
 
-// request has the credentials of each header, in turn; none leaves a header out.
+// request returns a request with those values of the two headers.
 func request(keys, authorizations []string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for _, key := range keys {
@@ -77,9 +77,12 @@ func one(value string) []string { return []string{value} }
 
 func TestAuthenticateConsumer(t *testing.T) {
 	house := newHouse(t)
-	want := auth.Identity{OrganizationID: "org_1", ConsumerID: "cons_1", SessionID: "sess_1", ExpiresAt: noon.Add(time.Hour)}
+	want := auth.ConsumerCaller{
+		Identity: auth.Identity{OrganizationID: "org_1", ConsumerID: "cons_1", SessionID: "sess_1", ExpiresAt: noon.Add(time.Hour)},
+		APIKey:   auth.APIKeyDigest(publishable),
+	}
 	for _, scheme := range []string{"Bearer ", "bearer ", "BEARER ", "bEaReR   "} {
-		got, err := house.AuthenticateConsumer(request(one(publishable), one(scheme+house.token)))
+		got, err := house.AuthenticateConsumer(t.Context(), request(one(publishable), one(scheme+house.token)))
 		if err != nil {
 			t.Errorf("scheme %q: %v", scheme, err)
 		}
@@ -89,33 +92,65 @@ func TestAuthenticateConsumer(t *testing.T) {
 	}
 }
 
-// Who has no request has the same answers.
-func TestCredentialsOfAHeader(t *testing.T) {
-	house := newHouse(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for name, r := range map[string]*http.Request{
-		"a consumer":                 request(one(publishable), one("Bearer "+house.token)),
-		"another organization's key": request(one(otherPublishable), one("Bearer "+house.token)),
-		"a server":                   request(nil, one("Bearer "+secret)),
-		"nobody":                     request(nil, nil),
-	} {
-		t.Run(name, func(t *testing.T) {
-			wantIdentity, wantErr := house.AuthenticateConsumer(r)
-			identity, err := house.ConsumerOf(ctx, r.Header)
-			if diff := cmp.Diff(wantIdentity, identity) + cmp.Diff(fmt.Sprint(wantErr), fmt.Sprint(err)); diff != "" {
-				t.Errorf("consumer (-request +header):\n%s", diff)
-			}
-			wantOrganization, wantErr := house.AuthenticateServer(r)
-			organization, err := house.OrganizationOf(ctx, r.Header)
-			if diff := cmp.Diff(wantOrganization, organization) + cmp.Diff(fmt.Sprint(wantErr), fmt.Sprint(err)); diff != "" {
-				t.Errorf("server (-request +header):\n%s", diff)
-			}
-		})
+// The caller's context is honored, and not that of the request.
+func TestAuthenticatorContext(t *testing.T) {
+	type key struct{}
+	ctx := context.WithValue(t.Context(), key{}, "caller's")
+	seen := func(step string, ctx context.Context) {
+		if ctx.Value(key{}) != "caller's" {
+			t.Errorf("%s: another context", step)
+		}
+	}
+	authenticator, err := auth.New(auth.Options{
+		APIKeys: finderFunc(func(ctx context.Context, _ [32]byte, _ time.Time) (string, error) {
+			seen("key", ctx)
+			return "org_1", nil
+		}),
+		Tokens: tokenVerifierFunc(func(ctx context.Context, _, organizationID string) (auth.Identity, error) {
+			seen("token", ctx)
+			return auth.Identity{OrganizationID: organizationID, ConsumerID: "cons_1"}, nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := authenticator.AuthenticateConsumer(ctx, request(one(publishable), one("Bearer x"))); err != nil {
+		t.Error(err)
+	}
+	if _, err := authenticator.AuthenticateServer(ctx, request(nil, one("Bearer "+secret))); err != nil {
+		t.Error(err)
 	}
 }
 
-// Every refusal of a consumer, with what the client is told.
+// A TokenVerifier is given the organization of the publishable key, and cannot return
+// another one.
+func TestAuthenticatorOrganization(t *testing.T) {
+	identity := auth.Identity{OrganizationID: "org_1", ConsumerID: "cons_1"}
+	authenticator, err := auth.New(auth.Options{
+		APIKeys: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "org_1", nil }),
+		Tokens: tokenVerifierFunc(func(_ context.Context, token, organizationID string) (auth.Identity, error) {
+			if token != "x" || organizationID != "org_1" {
+				t.Errorf("asked for %q of %q", token, organizationID)
+			}
+			return identity, nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request(one(publishable), one("Bearer x"))
+	if _, err := authenticator.AuthenticateConsumer(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+	identity.OrganizationID = "org_2"
+	caller, err := authenticator.AuthenticateConsumer(t.Context(), r)
+	wantReason(t, err, auth.ReasonOrganizationMismatch)
+	if caller != (auth.ConsumerCaller{}) {
+		t.Error("a refused request has a caller")
+	}
+}
+
+// Every refusal of a consumer, with the message for the client.
 func TestAuthenticateConsumerRefuses(t *testing.T) {
 	house := newHouse(t)
 	bearer := "Bearer " + house.token
@@ -162,11 +197,11 @@ func TestAuthenticateConsumerRefuses(t *testing.T) {
 		{"forged token", one(publishable), one("Bearer " + newSigner("forger").token(plainHeader, payload(nil))), auth.ReasonTokenSignature, invalidToken, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			identity, err := house.AuthenticateConsumer(request(test.keys, test.authorizations))
+			caller, err := house.AuthenticateConsumer(t.Context(), request(test.keys, test.authorizations))
 			wantReason(t, err, test.reason)
 			wantAnswer(t, err, test.message, test.bearerRefused)
-			if identity != (auth.Identity{}) {
-				t.Error("a refused request has an identity")
+			if caller != (auth.ConsumerCaller{}) {
+				t.Error("a refused request has a caller")
 			}
 		})
 	}
@@ -174,14 +209,15 @@ func TestAuthenticateConsumerRefuses(t *testing.T) {
 
 func TestAuthenticateServer(t *testing.T) {
 	house := newHouse(t)
-	for key, want := range map[string]string{secret: "org_1", otherSecret: "org_2"} {
-		got, err := house.AuthenticateServer(request(nil, one("bearer "+key)))
+	for key, organizationID := range map[string]string{secret: "org_1", otherSecret: "org_2"} {
+		got, err := house.AuthenticateServer(t.Context(), request(nil, one("bearer "+key)))
+		want := auth.ServerCaller{OrganizationID: organizationID, APIKey: auth.APIKeyDigest(key)}
 		if err != nil || got != want {
-			t.Errorf("got %q, %v; want %s", got, err, want)
+			t.Errorf("got %v, %v; want %v", got, err, want)
 		}
 	}
-	// Its own header is all that counts: a browser's key beside it changes nothing.
-	if _, err := house.AuthenticateServer(request([]string{"x", "y"}, one("Bearer "+secret))); err != nil {
+	// The publishable key header is ignored.
+	if _, err := house.AuthenticateServer(t.Context(), request([]string{"x", "y"}, one("Bearer "+secret))); err != nil {
 		t.Error(err)
 	}
 }
@@ -206,11 +242,11 @@ func TestAuthenticateServerRefuses(t *testing.T) {
 		{"consumer's token", one("Bearer " + house.token), auth.ReasonSecretKeyUnknown, invalid, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			organization, err := house.AuthenticateServer(request(nil, test.authorizations))
+			caller, err := house.AuthenticateServer(t.Context(), request(nil, test.authorizations))
 			wantReason(t, err, test.reason)
 			wantAnswer(t, err, test.message, test.bearerRefused)
-			if organization != "" {
-				t.Error("a refused request has an organization")
+			if caller != (auth.ServerCaller{}) {
+				t.Error("a refused request has a caller")
 			}
 		})
 	}
@@ -230,10 +266,10 @@ func wantAnswer(t *testing.T, err error, message string, bearerRefused bool) {
 	}
 }
 
-// A dependency that fails refuses nobody.
+// The failure of a dependency is not a refusal.
 func TestAuthenticatorFailures(t *testing.T) {
 	down := fmt.Errorf("dial: %w", consumer.ErrUnavailable)
-	tokens := tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) {
+	tokens := tokenVerifierFunc(func(context.Context, string, string) (auth.Identity, error) {
 		return auth.Identity{OrganizationID: "org_1", ConsumerID: "cons_1"}, nil
 	})
 	found := finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "org_1", nil })
@@ -245,8 +281,14 @@ func TestAuthenticatorFailures(t *testing.T) {
 	}{
 		{"the store is down", auth.Options{Tokens: tokens, APIKeys: failing}, true},
 		{"the finder finds no organization", auth.Options{Tokens: tokens, APIKeys: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "", nil })}, false},
-		{"the token verifier is down", auth.Options{APIKeys: found, Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) { return auth.Identity{}, down })}, true},
-		{"the token verifier names nobody", auth.Options{APIKeys: found, Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) { return auth.Identity{}, nil })}, false},
+		{"the token verifier is down", auth.Options{APIKeys: found, Tokens: tokenVerifierFunc(func(context.Context, string, string) (auth.Identity, error) { return auth.Identity{}, down })}, true},
+		{"the token verifier names nobody", auth.Options{APIKeys: found, Tokens: tokenVerifierFunc(func(context.Context, string, string) (auth.Identity, error) { return auth.Identity{}, nil })}, false},
+		{"the token verifier names no consumer", auth.Options{APIKeys: found, Tokens: tokenVerifierFunc(func(context.Context, string, string) (auth.Identity, error) {
+			return auth.Identity{OrganizationID: "org_1"}, nil
+		})}, false},
+		{"the token verifier names no organization", auth.Options{APIKeys: found, Tokens: tokenVerifierFunc(func(context.Context, string, string) (auth.Identity, error) {
+			return auth.Identity{ConsumerID: "cons_1"}, nil
+		})}, false},
 		{"no token verifier", auth.Options{APIKeys: found}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -254,7 +296,7 @@ func TestAuthenticatorFailures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = authenticator.AuthenticateConsumer(request(one(publishable), one("Bearer x")))
+			_, err = authenticator.AuthenticateConsumer(t.Context(), request(one(publishable), one("Bearer x")))
 			if err == nil || errors.Is(err, auth.ErrUnauthenticated) {
 				t.Errorf("got %v, want a failure that is no refusal", err)
 			}
@@ -267,12 +309,58 @@ func TestAuthenticatorFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := authenticator.AuthenticateServer(request(nil, one("Bearer "+secret))); !errors.Is(err, consumer.ErrUnavailable) || errors.Is(err, auth.ErrUnauthenticated) {
+	if _, err := authenticator.AuthenticateServer(t.Context(), request(nil, one("Bearer "+secret))); !errors.Is(err, consumer.ErrUnavailable) || errors.Is(err, auth.ErrUnauthenticated) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// What costs a look-up or a signature comes only after everything that does not.
+// A caller that gives up gets an error that matches context.Canceled and not
+// consumer.ErrUnavailable, whatever the interrupted dependency returns: nothing was down.
+// When the deadline passes, the dependency was too slow, and its error is returned.
+func TestAuthenticatorCallerGivesUp(t *testing.T) {
+	interrupted := fmt.Errorf("read: %w", consumer.ErrUnavailable)
+	found := finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "org_1", nil })
+	failing := finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "", interrupted })
+	cache := newKeyCache(t, auth.APIKeyCacheOptions{Finder: failing})
+	tokens := tokenVerifierFunc(func(context.Context, string, string) (auth.Identity, error) { return auth.Identity{}, interrupted })
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancelLate := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancelLate()
+	for name, options := range map[string]auth.Options{
+		"in the finder": {APIKeys: failing, Tokens: tokens}, "in the cache": {APIKeys: cache, Tokens: tokens}, "in the token verifier": {APIKeys: found, Tokens: tokens},
+	} {
+		t.Run(name, func(t *testing.T) {
+			authenticator, err := auth.New(options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			authenticate := map[string]func(context.Context) error{
+				"consumer": func(ctx context.Context) error {
+					_, err := authenticator.AuthenticateConsumer(ctx, request(one(publishable), one("Bearer x")))
+					return err
+				},
+				"server": func(ctx context.Context) error {
+					_, err := authenticator.AuthenticateServer(ctx, request(nil, one("Bearer "+secret)))
+					return err
+				},
+			}
+			if name == "in the token verifier" {
+				delete(authenticate, "server")
+			}
+			for caller, authenticate := range authenticate {
+				if err := authenticate(canceled); !errors.Is(err, context.Canceled) || errors.Is(err, consumer.ErrUnavailable) || errors.Is(err, auth.ErrUnauthenticated) {
+					t.Errorf("%s gave up: got %v", caller, err)
+				}
+				if err := authenticate(late); errors.Is(err, context.Canceled) || !errors.Is(err, consumer.ErrUnavailable) {
+					t.Errorf("%s ran out of time: got %v", caller, err)
+				}
+			}
+		})
+	}
+}
+
+// Lookups and signature checks come after the checks that cost nothing.
 func TestAuthenticatorOrder(t *testing.T) {
 	var steps []string
 	authenticator, err := auth.New(auth.Options{
@@ -283,7 +371,7 @@ func TestAuthenticatorOrder(t *testing.T) {
 			steps = append(steps, "key")
 			return "", fmt.Errorf("wrapped: %w", consumer.ErrNotFound)
 		}),
-		Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) {
+		Tokens: tokenVerifierFunc(func(context.Context, string, string) (auth.Identity, error) {
 			steps = append(steps, "token")
 			return auth.Identity{}, nil
 		}),
@@ -295,38 +383,38 @@ func TestAuthenticatorOrder(t *testing.T) {
 	for _, r := range []*http.Request{
 		request(one(publishable), nil), request(nil, one("Bearer x")), request(one(publishable), one("Basic x")), request(one(secret), one("Bearer x")),
 	} {
-		if _, err := authenticator.AuthenticateConsumer(r); !errors.Is(err, auth.ErrUnauthenticated) {
+		if _, err := authenticator.AuthenticateConsumer(t.Context(), r); !errors.Is(err, auth.ErrUnauthenticated) {
 			t.Errorf("got %v", err)
 		}
 	}
 	if len(steps) != 0 {
 		t.Errorf("a malformed request caused %v", steps)
 	}
-	_, err = authenticator.AuthenticateConsumer(request(one(publishable), one("Bearer x")))
+	_, err = authenticator.AuthenticateConsumer(t.Context(), request(one(publishable), one("Bearer x")))
 	wantReason(t, err, auth.ReasonPublishableKeyUnknown)
 	if diff := cmp.Diff([]string{"key"}, steps); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// A TokenVerifier of somebody else may refuse with any error that matches ErrUnauthenticated.
+// Another TokenVerifier may refuse with any error that matches ErrUnauthenticated.
 func TestAuthenticatorForeignVerifier(t *testing.T) {
 	authenticator, err := auth.New(auth.Options{
 		APIKeys: finderFunc(func(context.Context, [32]byte, time.Time) (string, error) { return "org_1", nil }),
-		Tokens: tokenVerifierFunc(func(context.Context, string) (auth.Identity, error) {
+		Tokens: tokenVerifierFunc(func(context.Context, string, string) (auth.Identity, error) {
 			return auth.Identity{}, fmt.Errorf("token abc: %w", auth.ErrUnauthenticated)
 		}),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = authenticator.AuthenticateConsumer(request(one(publishable), one("Bearer x")))
+	_, err = authenticator.AuthenticateConsumer(t.Context(), request(one(publishable), one("Bearer x")))
 	wantReason(t, err, auth.ReasonTokenRefused)
 	wantAnswer(t, err, "The access token is not valid.", true)
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := auth.New(auth.Options{}); err == nil || !strings.Contains(err.Error(), "Options.APIKeys") {
+	if _, err := auth.New(auth.Options{}); err == nil || !strings.Contains(err.Error(), "Options: APIKeys is required") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -338,8 +426,8 @@ func TestErrorZeroValue(t *testing.T) {
 	}
 }
 
-type tokenVerifierFunc func(ctx context.Context, token string) (auth.Identity, error)
+type tokenVerifierFunc func(ctx context.Context, token, organizationID string) (auth.Identity, error)
 
-func (f tokenVerifierFunc) Verify(ctx context.Context, token string) (auth.Identity, error) {
-	return f(ctx, token)
+func (f tokenVerifierFunc) VerifyFor(ctx context.Context, token, organizationID string) (auth.Identity, error) {
+	return f(ctx, token, organizationID)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// What a token costs that is verified, by the number of keys that it may be of.
+// BenchmarkVerify verifies a token without the cache, with key sets of several sizes.
 func BenchmarkVerify(b *testing.B) {
 	issuer := newSigner("issuer")
 	for _, keys := range []int{1, 3, 64} {
@@ -33,8 +33,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// What a token costs that is remembered: one of a client that polls, one of many of a full
-// cache in turn, and both for all processors at once.
+// BenchmarkVerifyRemembered finds one token and many tokens in the cache, on one processor and
+// on all.
 func BenchmarkVerifyRemembered(b *testing.B) {
 	issuer := newSigner("issuer")
 	keys := staticSet(b, issuer.key("issuer"))
@@ -72,7 +72,7 @@ func BenchmarkVerifyRemembered(b *testing.B) {
 	}
 }
 
-// What the cache costs while every token is new: the signature check dominates.
+// BenchmarkVerifyNew verifies tokens that are not in the cache, and stores them.
 func BenchmarkVerifyNew(b *testing.B) {
 	issuer := newSigner("issuer")
 	tokens := make([]string, 4096)
@@ -90,7 +90,7 @@ func BenchmarkVerifyNew(b *testing.B) {
 	}
 }
 
-// How much memory an entry of the cache takes, the table included.
+// BenchmarkCacheMemory reports the memory of an entry of the cache, including the table.
 func BenchmarkCacheMemory(b *testing.B) {
 	const entries = 1 << 14
 	issuer := newSigner("issuer")
@@ -121,7 +121,7 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// What a flood of junk costs.
+// BenchmarkVerifyRefused refuses tokens.
 func BenchmarkVerifyRefused(b *testing.B) {
 	issuer, forger := newSigner("issuer"), newSigner("forger")
 	verifier := newVerifier(b, auth.VerifierOptions{Keys: staticSet(b, issuer.key("issuer")), Now: atNoon})
@@ -146,7 +146,7 @@ func BenchmarkAPIKeyCache(b *testing.B) {
 	digest := auth.APIKeyDigest("a")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := cache.OrganizationByKey(b.Context(), digest, noon); err != nil {
+		if _, err := cache.OrganizationByAPIKey(b.Context(), digest, noon); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,96 +1,155 @@
 package auth
 
 import (
-	"errors"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// foreignClaims are claims of other tokens that the same issuer signs with the same key:
-// an admission, or the payment of an auction that was won. Those travel in checkout URLs,
-// and an access token has none of these claims (RFC 8725, section 3.12: the rules for two
-// kinds of token exclude each other). Requiring a session would keep out the tokens that
-// we know, but not those of an issuer that notes the session in an admission as well.
-var foreignClaims = [...]string{
-	"distributionId", "distributionType", "experienceId", "sequenceId",
-	"queueId", "drawId", "auctionId", "timedReleaseId", "waitlistId",
-	"admissionId", "admittedAt", "admissionToken", "paymentToken",
-	"participationId", "selectedVariantId", "enteredAt", "wonAt",
+// claims are those claims of a token that its verification depends on. A value is nil if the
+// claim is absent.
+type claims struct {
+	consumerID, organizationID, sessionID jsontext.Value
+	issuer, audience                      jsontext.Value
+	issuedAt, expiresAt, notBefore        jsontext.Value
+
+	foreign bool // a claim that access tokens do not have
+	purpose bool // a purpose claim that is not harmless
+	bound   bool // a claim that binds the token to a key
 }
 
-// purposeClaims are those in which issuers say what a token is for. None of them has to be
-// there, but an access token's does not speak of an admission.
-var purposeClaims = [...]string{"type", "tokenType", "token_type", "token_use", "purpose", "use", "scope"}
-
-// latestDate is the last second of the year 9999. A NumericDate beyond it is a mistake,
-// or an attempt to make something overflow.
-const latestDate = 253402300799
-
-// identityOf checks the claims of a token whose signature was verified, and says who it
-// speaks for, and from which second on: the later of iat and nbf, without leeway.
-func (v *Verifier) identityOf(claims jwt.MapClaims, now time.Time) (identity Identity, notBefore int64, err error) {
-	for _, name := range foreignClaims {
-		if _, present := claims[name]; present {
-			return Identity{}, 0, refused(ReasonTokenPurpose)
-		}
+// set stores a claim.
+func (c *claims) set(name []byte, value jsontext.Value) {
+	switch string(name) {
+	case "consumerId":
+		c.consumerID = value
+	case "organizationId":
+		c.organizationID = value
+	case "sessionId":
+		c.sessionID = value
+	case "iss":
+		c.issuer = value
+	case "aud":
+		c.audience = value
+	case "iat":
+		c.issuedAt = value
+	case "exp":
+		c.expiresAt = value
+	case "nbf":
+		c.notBefore = value
+	case "distributionId", "distributionType", "experienceId", "sequenceId",
+		"queueId", "drawId", "auctionId", "timedReleaseId", "waitlistId",
+		"admissionId", "admittedAt", "admissionToken", "paymentToken",
+		"participationId", "selectedVariantId", "enteredAt", "wonAt":
+		// The same issuer signs other tokens with the same key: an admission, or the payment
+		// of an auction that was won. Those travel in checkout URLs. An access token has none
+		// of these claims, so the two kinds exclude each other (RFC 8725, section 3.12). To
+		// require a session would not be enough: an issuer may note it in an admission, too.
+		c.foreign = true
+	case "type", "tokenType", "token_type", "token_use", "typ", "purpose", "use", "scope", "scp":
+		// Issuers write in these what a token is for.
+		c.purpose = c.purpose || !harmlessPurpose(value)
+	case "cnf":
+		// The caller would have to prove that it has the key (RFC 7800), and nothing here
+		// checks such a proof.
+		c.bound = true
 	}
-	for _, name := range purposeClaims {
-		if purpose, _ := claims[name].(string); strings.Contains(strings.ToLower(purpose), "admission") {
-			return Identity{}, 0, refused(ReasonTokenPurpose)
-		}
-	}
+}
 
+// harmlessPurpose reports whether the value of a purpose claim is of a form that issuers of
+// access tokens use, and does not mention an admission: null, a string, or an array of
+// strings. A value of any other form could mean anything.
+func harmlessPurpose(value jsontext.Value) bool {
+	switch value.Kind() {
+	case 'n':
+		return true
+	case '"':
+		text, ok := textOf(value)
+		return ok && !mentionsAdmission(string(text))
+	case '[':
+		texts, ok := stringsOf(value)
+		return ok && !slices.ContainsFunc(texts, mentionsAdmission)
+	}
+	return false
+}
+
+func mentionsAdmission(purpose string) bool {
+	return strings.Contains(strings.ToLower(purpose), "admission")
+}
+
+// identityOf checks the claims of a token whose signature was verified and whose organization
+// is known. It returns the identity, and the second from which on the token is valid: the
+// later of iat and nbf, without leeway.
+func (v *Verifier) identityOf(c *claims, organizationID string, now time.Time) (identity Identity, notBefore int64, reason Reason) {
+	switch {
+	case c.foreign, c.purpose:
+		return Identity{}, 0, ReasonTokenPurpose
+	case c.bound:
+		return Identity{}, 0, ReasonTokenBound
+	}
 	// A claim that is missing and one of another type are the same here.
-	consumerID, _ := claims["consumerId"].(string)
-	organizationID, _ := claims["organizationId"].(string)
-	sessionID, _ := claims["sessionId"].(string)
+	consumerID, _ := stringOf(c.consumerID)
+	sessionID, _ := stringOf(c.sessionID)
 	if consumerID == "" || organizationID == "" || sessionID == "" {
-		return Identity{}, 0, refused(ReasonTokenClaims)
+		return Identity{}, 0, ReasonTokenClaims
 	}
-
-	issued, hasIssued := date(claims, "iat")
-	expires, hasExpires := date(claims, "exp")
-	starts, hasStarts := date(claims, "nbf")
-	if _, present := claims["nbf"]; !hasIssued || !hasExpires || present && !hasStarts {
-		return Identity{}, 0, refused(ReasonTokenClaims)
+	issued, hasIssued := date(c.issuedAt)
+	expires, hasExpires := date(c.expiresAt)
+	starts, hasStarts := date(c.notBefore)
+	if !hasIssued || !hasExpires || c.notBefore != nil && !hasStarts {
+		return Identity{}, 0, ReasonTokenClaims
 	}
-
-	// The moment is an option of the library's validator, hence one per token.
-	rules := append(v.rules[:len(v.rules):len(v.rules)], jwt.WithTimeFunc(func() time.Time { return now }))
-	if err := jwt.NewValidator(rules...).Validate(claims); err != nil {
-		return Identity{}, 0, refused(validationReason(err))
+	expiresAt := time.Unix(int64(expires), 0).UTC()
+	notBefore = int64(max(issued, starts))
+	switch lifetime := expires - issued; {
+	case !now.Before(expiresAt.Add(v.leeway)):
+		return Identity{}, 0, ReasonTokenExpired
+	case now.Before(time.Unix(notBefore, 0).Add(-v.leeway)):
+		return Identity{}, 0, ReasonTokenNotYetValid
+	case lifetime <= 0 || lifetime > v.maxLifetime.Seconds():
+		return Identity{}, 0, ReasonTokenLifetime
 	}
-	if lifetime := expires - issued; lifetime <= 0 || lifetime > v.maxLifetime.Seconds() {
-		return Identity{}, 0, refused(ReasonTokenLifetime)
+	if reason := v.checkParties(c); reason != "" {
+		return Identity{}, 0, reason
 	}
 	return Identity{
 		OrganizationID: organizationID,
 		ConsumerID:     consumerID,
 		SessionID:      sessionID,
-		ExpiresAt:      time.Unix(int64(expires), 0).UTC(),
-	}, int64(max(issued, starts)), nil
+		ExpiresAt:      expiresAt,
+	}, notBefore, ""
 }
 
+// latestDate is the last second of the year 9999. A NumericDate after it is a mistake, or an
+// attempt to make something overflow.
+const latestDate = 253402300799
+
 // date returns a NumericDate (RFC 7519, section 2): seconds, fractions allowed.
-func date(claims jwt.MapClaims, name string) (seconds float64, ok bool) {
-	seconds, ok = claims[name].(float64)
+func date(value jsontext.Value) (seconds float64, ok bool) {
+	seconds, ok = number(value)
 	return seconds, ok && seconds >= 0 && seconds <= latestDate
 }
 
-// validationReason is the reason of a refusal by the library's validator, which joins all
-// that it found. The first of these is reported.
-func validationReason(err error) Reason {
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return ReasonTokenExpired
-	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
-		return ReasonTokenNotYetValid
-	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
-		return ReasonTokenIssuer
-	case errors.Is(err, jwt.ErrTokenInvalidAudience):
-		return ReasonTokenAudience
+// checkParties checks iss and aud against the options, and returns the reason of the refusal
+// or "".
+func (v *Verifier) checkParties(c *claims) Reason {
+	if v.issuer != "" {
+		switch issuer, ok := stringOf(c.issuer); {
+		case !ok:
+			return ReasonTokenClaims
+		case issuer != v.issuer:
+			return ReasonTokenIssuer
+		}
 	}
-	return ReasonTokenClaims
+	if v.audience != "" {
+		switch audience, ok := stringsOf(c.audience); {
+		case !ok:
+			return ReasonTokenClaims
+		case !slices.Contains(audience, v.audience):
+			return ReasonTokenAudience
+		}
+	}
+	return ""
 }

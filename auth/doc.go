@@ -1,28 +1,24 @@
-// Package auth decides who is calling.
+// Package auth authenticates the callers of Fanfare's Consumer Identity API. There are two
+// kinds:
 //
-// Two doors, one per kind of caller (seed document, "Authentication"):
+//   - A browser or an app speaks for one consumer. It sends a publishable key in the header
+//     X-Publishable-Key and the consumer's access token in Authorization. Both must belong to
+//     the same organization. See [Authenticator.AuthenticateConsumer].
+//   - A server speaks for its organization. It sends a secret key in Authorization. See
+//     [Authenticator.AuthenticateServer].
 //
-//   - A browser or app speaks for one consumer. It sends a publishable key in
-//     X-Publishable-Key and the consumer's access token in Authorization, and both
-//     must belong to the same organization: [Authenticator.AuthenticateConsumer].
-//   - A server speaks for its organization. It sends a secret key in
-//     Authorization: [Authenticator.AuthenticateServer].
+// An [Authenticator] needs a [TokenVerifier] for access tokens, usually a [Verifier] with a
+// [KeySet], and a [consumer.APIKeyFinder] for API keys. A store is an APIKeyFinder,
+// [StaticAPIKeys] has keys from configuration, and an [APIKeyCache] avoids lookups in either.
 //
-// An [Authenticator] needs something that verifies access tokens, usually a
-// [Verifier] over a [KeySet], and something that finds API keys by their digest: a
-// [APIKeyFinder]. A store is one, [StaticAPIKeys] holds keys from configuration, and a
-// [APIKeyCache] in front of either spares the look-up.
+// A Verifier caches the tokens that it has verified. It may have a key set for each
+// organization, and may ask a [SessionChecker] whether a session is still valid. A KeySet
+// follows the key rotation of its issuer, and [KeySet.Ready] fails when it no longer can.
 //
-// A Verifier remembers the tokens that it has verified, may have a key set for each
-// organization, and may ask a [SessionChecker] whether a session goes on: see
-// [VerifierOptions]. A KeySet follows its issuer's keys by itself, and [KeySet.Ready] says
-// when it no longer can.
+// Every refusal matches [ErrUnauthenticated] and is an [*Error]. Its [Reason] is for logs and
+// metrics, and its [Error.PublicMessage] is for the client. Any other error means that a
+// dependency failed or that the caller gave up. No error and no log record of this package
+// contains a key, a token or a claim.
 //
-// Every refusal matches [ErrUnauthenticated] and is an [*Error], whose [Reason] is
-// for logs and metrics and whose [Error.PublicMessage] may be told to the client.
-// Any other error means that a dependency failed and nobody was refused. No error
-// and no log line of this package contains a key, a token or a claim.
-//
-// Package auth knows nothing of routes or SQL. Tests, and programs without an issuer
-// of their own, find one in package authtest.
+// Package authtest has an issuer for tests and for programs without one.
 package auth

@@ -8,10 +8,11 @@ import (
 	"slices"
 )
 
-// checkPublicKey refuses public keys that crypto/ed25519 takes but that must never verify
-// a signature: encodings of no point of the curve, second encodings of a point (RFC 8032,
-// section 5.1.3), and points of low order. With one of the latter a signature that anybody
-// can make, without a private key, is valid for one message in eight or for all.
+// checkPublicKey refuses public keys that must never verify a signature: encodings that are
+// not a point of the curve, second encodings of a point (RFC 8032, section 5.1.3), and points
+// of low order. With a point of low order, a signature that everybody can make without a
+// private key is valid for one message in eight or for all. crypto/ed25519 accepts the last
+// two.
 func checkPublicKey(public ed25519.PublicKey) error {
 	if len(public) != ed25519.PublicKeySize {
 		return errors.New("not 32 bytes long")

@@ -2,18 +2,18 @@ package auth
 
 import "errors"
 
-// ErrUnauthenticated is what every refusal matches with [errors.Is]. An error of this
-// package that does not match it is the failure of a dependency: the store of the API
-// keys, or the wait for the key set. Nothing is known about the caller then, and the
-// request may succeed later.
+// ErrUnauthenticated matches every refusal with [errors.Is]. An error of this package that
+// does not match it means that a dependency failed, such as the store of the API keys, or
+// that the caller gave up. Nothing is known about the caller then, and the same request may
+// succeed later.
 var ErrUnauthenticated = errors.New("unauthenticated")
 
-// Reason says why a caller was refused. There are few of them and none depends on the
-// request's content, so a Reason may label a metric. It is for the operator: a client
-// that could read it would learn which part of a forged token to improve.
+// Reason is the reason of a refusal. There are few, and none has a part of the request, so a
+// Reason may label a metric. It is for the operator, and not for the client, who would learn
+// from it which part of a forged token to improve.
 type Reason string
 
-// The reasons. Those about a header come before the credential in it was looked at.
+// The reasons of refusals.
 const (
 	ReasonAuthorizationMissing   Reason = "authorization_missing"   // no Authorization header
 	ReasonAuthorizationRepeated  Reason = "authorization_repeated"  // sent more than once
@@ -27,50 +27,47 @@ const (
 	ReasonTokenTooLarge    Reason = "token_too_large"     // longer than VerifierOptions.MaxTokenSize
 	ReasonTokenMalformed   Reason = "token_malformed"     // not three parts of strict base64url and strict JSON
 	ReasonTokenAlgorithm   Reason = "token_algorithm"     // alg is not EdDSA
-	ReasonTokenType        Reason = "token_type"          // typ is neither absent nor an access token's
-	ReasonTokenHeader      Reason = "token_header"        // a header parameter that changes how the token is to be read, or names a key
+	ReasonTokenType        Reason = "token_type"          // typ is present and not that of an access token
+	ReasonTokenHeader      Reason = "token_header"        // a header parameter that changes how the token is processed, or that brings a key
 	ReasonTokenKeyUnknown  Reason = "token_key_unknown"   // kid is not in the key set
-	ReasonTokenSignature   Reason = "token_signature"     // no key that may verify the token does
+	ReasonTokenSignature   Reason = "token_signature"     // no key of the key set verifies the token
 	ReasonTokenClaims      Reason = "token_claims"        // a required claim is missing or of the wrong type
 	ReasonTokenExpired     Reason = "token_expired"       // exp has passed
-	ReasonTokenNotYetValid Reason = "token_not_yet_valid" // iat or nbf lies in the future
+	ReasonTokenNotYetValid Reason = "token_not_yet_valid" // iat or nbf is in the future
 	ReasonTokenLifetime    Reason = "token_lifetime"      // exp is not after iat, or too long after it
-	ReasonTokenPurpose     Reason = "token_purpose"       // an admission's token, or another that is not an access token
-	ReasonTokenIssuer      Reason = "token_issuer"        // iss is not the one that is required
-	ReasonTokenAudience    Reason = "token_audience"      // aud is not the one that is required
-	ReasonTokenRefused     Reason = "token_refused"       // refused by a TokenVerifier that is not ours
+	ReasonTokenPurpose     Reason = "token_purpose"       // a claim of another kind of token, or a purpose that is unclear
+	ReasonTokenBound       Reason = "token_bound"         // cnf binds the token to a key, and the proof is not checked
+	ReasonTokenIssuer      Reason = "token_issuer"        // iss is not VerifierOptions.Issuer
+	ReasonTokenAudience    Reason = "token_audience"      // aud does not contain VerifierOptions.Audience
+	ReasonTokenRefused     Reason = "token_refused"       // refused by another TokenVerifier, without a Reason
 
-	// ReasonTokenOrganization: the token names no organization that has a key set; see
-	// VerifierOptions.KeysByOrganization.
-	ReasonTokenOrganization Reason = "token_organization"
-	// ReasonSessionEnded: the SessionChecker refused a token that is otherwise good.
-	ReasonSessionEnded Reason = "session_ended"
-
+	ReasonTokenOrganization    Reason = "token_organization"    // its organization is not in VerifierOptions.KeysByOrganization
 	ReasonOrganizationMismatch Reason = "organization_mismatch" // token and publishable key are of two organizations
+	ReasonSessionEnded         Reason = "session_ended"         // refused by the SessionChecker
 )
 
 // Error is a refusal. It matches [ErrUnauthenticated].
 //
-// It deliberately holds nothing but its Reason: no cause is wrapped, because the
-// errors of the libraries below quote what the caller sent.
+// It has nothing but its Reason. No cause is wrapped, because the errors of libraries quote
+// the credential.
 type Error struct {
 	Reason Reason
 }
 
-// refused is the one way in which this package makes an [*Error].
+// refused returns a refusal. All of this package come from here.
 func refused(reason Reason) error { return &Error{Reason: reason} }
 
-// Error names the reason, and never repeats anything that the caller sent.
+// Error returns a text with the reason, and nothing that the caller sent.
 func (e *Error) Error() string { return "auth: unauthenticated: " + string(e.Reason) }
 
 // Unwrap makes errors.Is(err, ErrUnauthenticated) true.
 func (e *Error) Unwrap() error { return ErrUnauthenticated }
 
-// BearerRefused reports whether a bearer credential was presented and is the reason of
-// the refusal: the error invalid_token of RFC 6750, section 3.1. It is false when there
-// was none (section 3: an answer then names no error), when the header was repeated or
-// held no bearer credential, and when the publishable key is at fault. A token of
-// another organization than the publishable key's counts as refused.
+// BearerRefused reports whether a bearer credential was presented and refused, which is the
+// error invalid_token of RFC 6750, section 3.1. It is false if there was no bearer credential
+// (a response then has no error code, section 3), if the header was repeated, and if the
+// publishable key was refused. A token of another organization than the publishable key's
+// counts as refused.
 func (e *Error) BearerRefused() bool {
 	switch e.Reason {
 	case ReasonAuthorizationMissing, ReasonAuthorizationRepeated, ReasonAuthorizationMalformed,
@@ -80,9 +77,9 @@ func (e *Error) BearerRefused() bool {
 	return true
 }
 
-// PublicMessage is one sentence that may be told to the client: which header is
-// missing, repeated or malformed, or which credential is not valid. A credential that
-// is not valid has one answer, whatever the Reason.
+// PublicMessage returns a sentence for the client: which header is missing, repeated or
+// malformed, or which credential is not valid. A credential that is not valid has the same
+// message for every Reason.
 func (e *Error) PublicMessage() string {
 	switch e.Reason {
 	case ReasonAuthorizationMissing:

@@ -10,10 +10,11 @@ import (
 
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/auth/authtest"
+	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// newAuthenticator wires the doors as a program does: a key set by URL (here of an issuer that
-// stands in), a verifier over it, API keys from configuration.
+// newAuthenticator returns an authenticator with a key set by URL, here of a test issuer, and
+// with API keys from configuration.
 func newAuthenticator(issuer *authtest.Issuer) (authenticator *auth.Authenticator, closeAll func()) {
 	server := httptest.NewServer(issuer.Handler())
 	keys, err := auth.NewKeySet(context.Background(), auth.KeySetOptions{URL: server.URL})
@@ -42,7 +43,7 @@ func newAuthenticator(issuer *authtest.Issuer) (authenticator *auth.Authenticato
 	}
 }
 
-// A browser or app: a publishable key and a consumer's access token, of one organization.
+// A browser or an app sends a publishable key and an access token of one organization.
 func ExampleAuthenticator_AuthenticateConsumer() {
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{})
 	if err != nil {
@@ -58,19 +59,19 @@ func ExampleAuthenticator_AuthenticateConsumer() {
 	r := httptest.NewRequest("GET", "/api/v1/consumers/me", nil)
 	r.Header.Set("X-Publishable-Key", "pk_test_exampleexampleexample")
 	r.Header.Set("Authorization", "Bearer "+token)
-	identity, err := authenticator.AuthenticateConsumer(r)
-	fmt.Println(identity.ConsumerID, "of", identity.OrganizationID, err)
+	caller, err := authenticator.AuthenticateConsumer(context.Background(), r)
+	fmt.Println(caller.ConsumerID, "of", caller.OrganizationID, err)
 
 	// The same token with the key of another organization.
 	r.Header.Set("X-Publishable-Key", "pk_test_another0another0another")
-	_, err = authenticator.AuthenticateConsumer(r)
+	_, err = authenticator.AuthenticateConsumer(context.Background(), r)
 	fmt.Println(err)
 	// Output:
 	// cons_1 of org_1 <nil>
 	// auth: unauthenticated: organization_mismatch
 }
 
-// A server: a secret key.
+// A server sends a secret key.
 func ExampleAuthenticator_AuthenticateServer() {
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{})
 	if err != nil {
@@ -81,18 +82,19 @@ func ExampleAuthenticator_AuthenticateServer() {
 
 	r := httptest.NewRequest("GET", "/api/v1/consumers/cons_1", nil)
 	r.Header.Set("Authorization", "Bearer sk_test_exampleexampleexample")
-	fmt.Println(authenticator.AuthenticateServer(r))
+	caller, err := authenticator.AuthenticateServer(context.Background(), r)
+	fmt.Println(caller.OrganizationID, err)
 
 	// A publishable key is public: it opens nothing here.
 	r.Header.Set("Authorization", "Bearer pk_test_exampleexampleexample")
-	_, err = authenticator.AuthenticateServer(r)
+	_, err = authenticator.AuthenticateServer(context.Background(), r)
 	fmt.Println(err)
 	// Output:
 	// org_1 <nil>
 	// auth: unauthenticated: secret_key_unknown
 }
 
-// What a refusal says to whom.
+// A refusal has a reason for the log and a message for the client.
 func ExampleError() {
 	authenticator, err := auth.New(auth.Options{APIKeys: new(auth.StaticAPIKeys)})
 	if err != nil {
@@ -100,7 +102,7 @@ func ExampleError() {
 	}
 	r := httptest.NewRequest("GET", "/api/v1/consumers/cons_1", nil)
 	r.Header.Set("Authorization", "Bearer sk_live_revokedrevokedrevoked")
-	_, err = authenticator.AuthenticateServer(r)
+	_, err = authenticator.AuthenticateServer(context.Background(), r)
 
 	if refusal, ok := errors.AsType[*auth.Error](err); ok {
 		fmt.Println("log:   ", refusal.Reason)
@@ -113,7 +115,7 @@ func ExampleError() {
 	// WWW-Authenticate: Bearer error="invalid_token": true
 }
 
-// A verifier over keys that the program holds itself.
+// A verifier can use keys in memory.
 func ExampleVerifier() {
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{KeyID: "2026-01"})
 	if err != nil {
@@ -146,9 +148,9 @@ func ExampleVerifier() {
 	// auth: unauthenticated: token_expired
 }
 
-// A new key is shown once; what is stored is its digest.
+// A new key is shown once. Its digest is stored.
 func ExampleGenerateAPIKey() {
-	key, err := auth.GenerateAPIKey(auth.KindSecret, false)
+	key, err := auth.GenerateAPIKey(consumer.SecretKey, false)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -157,7 +159,7 @@ func ExampleGenerateAPIKey() {
 	// Output: sk_test_ 44 32
 }
 
-// A cache in front of a store bounds both the look-ups and how long a revoked key works.
+// A cache limits the lookups in a store, and the time for which a revoked key works.
 func ExampleAPIKeyCache() {
 	store, err := auth.NewStaticAPIKeys([]auth.StaticAPIKey{{OrganizationID: "org_1", Key: "sk_test_exampleexampleexample"}})
 	if err != nil {
@@ -167,6 +169,6 @@ func ExampleAPIKeyCache() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(cache.OrganizationByKey(context.Background(), auth.APIKeyDigest("sk_test_exampleexampleexample"), time.Now()))
+	fmt.Println(cache.OrganizationByAPIKey(context.Background(), auth.APIKeyDigest("sk_test_exampleexampleexample"), time.Now()))
 	// Output: org_1 <nil>
 }

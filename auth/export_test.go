@@ -2,44 +2,26 @@ package auth
 
 import (
 	"crypto/sha256"
-	"errors"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // VerifyBytes verifies a signature over any bytes with the keys that the set gives a token
-// with that kid, or without one if it is empty, as the library does with the first two parts
-// of a token: published test vectors sign bytes that are none.
+// with that kid, or without one if it is empty. Published test vectors sign bytes that are
+// not tokens.
 func (s *KeySet) VerifyBytes(keyID string, message, signature []byte) error {
-	token := &jwt.Token{Method: jwt.SigningMethodEdDSA, Header: map[string]any{"alg": "EdDSA"}}
-	if keyID != "" {
-		token.Header["kid"] = keyID
+	if reason := s.current.Load().check(&unverifiedToken{keyID: keyID, signed: message, signature: signature}); reason != "" {
+		return refused(reason)
 	}
-	found, err := s.current.Load().keyfunc(token)
-	if err != nil {
-		return err
-	}
-	keys := []jwt.VerificationKey{found}
-	if set, ok := found.(jwt.VerificationKeySet); ok {
-		keys = set.Keys
-	}
-	err = errors.New("no key")
-	for _, key := range keys {
-		if err = token.Method.Verify(string(message), signature, key); err == nil {
-			return nil
-		}
-	}
-	return err
+	return nil
 }
 
-// Remembered reports whether the cache has an entry for the token, of use or not, and does
-// not count as use.
+// Remembered reports whether the cache has an entry for the token, valid or not. It does not
+// count as a use of the entry.
 func (v *Verifier) Remembered(token string) bool {
 	if v.cache == nil {
 		return false
 	}
 	digest := sha256.Sum256([]byte(token))
-	bucket := v.cache.bucket(digest)
+	bucket := v.cache.tokens.bucket(&digest)
 	for i := range bucket {
 		if entry := bucket[i].Load(); entry != nil && entry.digest == digest {
 			return true
@@ -48,19 +30,19 @@ func (v *Verifier) Remembered(token string) bool {
 	return false
 }
 
-// CacheEntries is how many entries the cache has, of use or not. Without a cache it is -1.
+// CacheEntries returns the number of entries in the cache, valid or not, or -1 without a cache.
 func (v *Verifier) CacheEntries() int {
 	if v.cache == nil {
 		return -1
 	}
 	entries := 0
-	for i := range v.cache.slots {
-		if v.cache.slots[i].Load() != nil {
+	for i := range v.cache.tokens.slots {
+		if v.cache.tokens.slots[i].Load() != nil {
 			entries++
 		}
 	}
 	return entries
 }
 
-// CacheSlots is how many entries the cache has room for.
-func (v *Verifier) CacheSlots() int { return len(v.cache.slots) }
+// CacheSlots returns the capacity of the cache.
+func (v *Verifier) CacheSlots() int { return len(v.cache.tokens.slots) }

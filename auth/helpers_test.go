@@ -20,15 +20,15 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// noon is the present of every test that does not run in a synctest bubble.
+// noon is the time in every test that does not run in a synctest bubble.
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func atNoon() time.Time { return noon }
 
-// signer is an issuer that signs any bytes, where authtest's signs what encoding/json writes.
+// signer signs any bytes, unlike the issuer of authtest.
 type signer struct{ private ed25519.PrivateKey }
 
-// newSigner returns the signer of that name, the same in every run.
+// newSigner returns the signer with that name. Its key is the same in every run.
 func newSigner(name string) signer {
 	seed := make([]byte, ed25519.SeedSize)
 	copy(seed, name)
@@ -44,13 +44,18 @@ func (s signer) jwk(id string) string {
 }
 
 func (s signer) token(header, payload string) string {
-	signed := segment(header) + "." + segment(payload)
+	return s.sign(segment(header), segment(payload))
+}
+
+// sign returns a token with those segments.
+func (s signer) sign(header, payload string) string {
+	signed := header + "." + payload
 	return signed + "." + segment(string(ed25519.Sign(s.private, []byte(signed))))
 }
 
 func segment(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// jwk writes a public key with those further members. A nil value leaves a member out.
+// jwk returns a public key as a JWK with those further members. A nil value removes a member.
 func jwk(public []byte, members map[string]any) string {
 	key := map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(public)}
 	return object(key, members)
@@ -71,7 +76,7 @@ func goodClaims(now time.Time) map[string]any {
 	}
 }
 
-// payload is the good claims at noon with those changes.
+// payload returns claims that are valid at noon, with those changes.
 func payload(changes map[string]any) string { return object(goodClaims(noon), changes) }
 
 func object(base, changes map[string]any) string {
@@ -85,7 +90,7 @@ func object(base, changes map[string]any) string {
 	return string(data)
 }
 
-// null is a claim that is present with the value null.
+// null is the JSON value null.
 var null = json.RawMessage("null")
 
 func staticSet(t testing.TB, keys ...auth.Key) *auth.KeySet {
@@ -106,14 +111,14 @@ func newVerifier(t testing.TB, options auth.VerifierOptions) *auth.Verifier {
 	return verifier
 }
 
-// eachCache runs a test without the cache of verified tokens and with it.
+// eachCache runs a test without and with the cache of verified tokens.
 func eachCache(t *testing.T, test func(t *testing.T, size int)) {
 	for name, size := range map[string]int{"cache off": -1, "cache on": 0} {
 		t.Run(name, func(t *testing.T) { test(t, size) })
 	}
 }
 
-// wantReason fails unless err is a refusal for that reason, whose text gives nothing away.
+// wantReason fails unless err is a refusal for that reason, with a text that has nothing else.
 func wantReason(t *testing.T, err error, want auth.Reason) {
 	t.Helper()
 	var refusal *auth.Error
@@ -128,7 +133,7 @@ func wantReason(t *testing.T, err error, want auth.Reason) {
 	}
 }
 
-// transport answers the reads of a key set, without a network.
+// transport responds to the reads of a key set, without a network.
 type transport struct {
 	reads  atomic.Int64
 	answer atomic.Pointer[func(*http.Request) (*http.Response, error)]
@@ -147,7 +152,7 @@ func (t *transport) serve(body string) {
 	t.serveFunc(func(*http.Request) (*http.Response, error) { return response(http.StatusOK, body), nil })
 }
 
-// hang makes reads last until they are given up.
+// hang makes reads last until their context ends.
 func (t *transport) hang() {
 	t.serveFunc(func(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
@@ -166,7 +171,7 @@ func response(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// remoteSet is a set by URL, with a default clock unless options say otherwise.
+// remoteSet returns a key set that is read from a URL.
 func remoteSet(t testing.TB, issuer *transport, options auth.KeySetOptions) *auth.KeySet {
 	t.Helper()
 	options.URL = "https://issuer.example/jwks.json"
@@ -178,7 +183,7 @@ func remoteSet(t testing.TB, issuer *transport, options auth.KeySetOptions) *aut
 	return set
 }
 
-// logBuffer is what was logged so far.
+// logBuffer stores what was logged.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -200,9 +205,9 @@ func (b *logBuffer) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// finderFunc is an APIKeyFinder.
+// finderFunc is a consumer.APIKeyFinder.
 type finderFunc func(ctx context.Context, digest [32]byte, now time.Time) (string, error)
 
-func (f finderFunc) OrganizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
+func (f finderFunc) OrganizationByAPIKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
 	return f(ctx, digest, now)
 }

@@ -18,11 +18,10 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// jose is the implementation of another language that mints the tokens of TestJose.
+// jose is the JavaScript library that signs the tokens of TestJose.
 const jose = "jose@6.2.18"
 
-// Tokens that jose mints verify against the key set that jose exports, and what must not does
-// not, whoever made it.
+// Tokens that jose signs verify with the key set that jose exports, and forged ones do not.
 func TestJose(t *testing.T) {
 	minted := mintWithJose(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -70,7 +69,7 @@ type joseOutput struct {
 	Tokens map[string]string
 }
 
-// mintWithJose installs jose in a directory of the test's own, and runs testdata/jose/mint.mjs.
+// mintWithJose installs jose in a temporary directory, and runs testdata/jose/mint.mjs.
 func mintWithJose(t *testing.T) joseOutput {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
@@ -90,7 +89,7 @@ func mintWithJose(t *testing.T) joseOutput {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Copied, because node looks for jose beside the script.
+	// Copied, because node looks for jose next to the script.
 	if err := os.WriteFile(filepath.Join(directory, "mint.mjs"), script, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// fileSet is the key set in a file with that content.
+// fileSet returns the key set in a file with that content.
 func fileSet(t *testing.T, content string, options auth.KeySetOptions) (*auth.KeySet, error) {
 	t.Helper()
 	options.File = filepath.Join(t.TempDir(), "jwks.json")
@@ -28,9 +28,9 @@ func fileSet(t *testing.T, content string, options auth.KeySetOptions) (*auth.Ke
 	return set, err
 }
 
-// A key that is fit is used, and one that is not is as if it were not there, whatever stands
-// beside it in the set.
-func TestKeySetFitKeys(t *testing.T) {
+// Keys that may verify tokens are used. Other keys are rejected without an effect on the rest
+// of the set.
+func TestKeySetKeys(t *testing.T) {
 	issuer, neighbour := newSigner("issuer"), newSigner("neighbour")
 	public := []byte(issuer.key("").Public)
 	x := base64.RawURLEncoding.EncodeToString(public)
@@ -49,6 +49,11 @@ func TestKeySetFitKeys(t *testing.T) {
 		{"unknown members", with(map[string]any{"exp": 1, "x5t": "a", "deep": map[string]any{"a": 1}, "x5c": []string{"not a certificate"}}), true},
 		{"members of other types under other names", with(map[string]any{"USE": "enc", "D": "x", "Alg": 1}), true},
 		{"kid empty", with(map[string]any{"kid": ""}), true},
+		{"use null", with(map[string]any{"use": null}), true},
+		{"alg null", with(map[string]any{"alg": null}), true},
+		{"kid null", with(map[string]any{"kid": null}), true},
+		{"key_ops null", with(map[string]any{"key_ops": null}), true},
+		{"d null", with(map[string]any{"d": null}), true},
 
 		{"use enc", with(map[string]any{"use": "enc"}), false},
 		{"use empty", with(map[string]any{"use": ""}), false},
@@ -70,6 +75,9 @@ func TestKeySetFitKeys(t *testing.T) {
 		{"crv X25519", with(map[string]any{"crv": "X25519"}), false},
 		{"crv Ed448", with(map[string]any{"crv": "Ed448"}), false},
 		{"crv absent", with(map[string]any{"crv": nil}), false},
+		{"kty null", with(map[string]any{"kty": null}), false},
+		{"x null", with(map[string]any{"x": null}), false},
+		{"key_ops with null", with(map[string]any{"key_ops": []any{nil}}), false},
 		{"x absent", with(map[string]any{"x": nil}), false},
 		{"x padded", with(map[string]any{"x": x + "="}), false},
 		{"x too short", with(map[string]any{"x": x[:40]}), false},
@@ -92,7 +100,7 @@ func TestKeySetFitKeys(t *testing.T) {
 			}
 			verifier := newVerifier(t, auth.VerifierOptions{Keys: set, Now: atNoon})
 			if _, err := verifier.Verify(t.Context(), neighbour.token(plainHeader, payload(nil))); err != nil {
-				t.Errorf("the key beside it is spoiled: %v", err)
+				t.Errorf("the key next to it was rejected: %v", err)
 			}
 			_, err = verifier.Verify(t.Context(), issuer.token(plainHeader, payload(nil)))
 			if test.fit && err != nil {
@@ -114,7 +122,7 @@ func TestKeySetFitKeys(t *testing.T) {
 	}
 }
 
-// Two keys without kid are two keys, and neither takes the place of the other.
+// A set may have several keys without kid.
 func TestKeySetSeveralWithoutKeyID(t *testing.T) {
 	first, second := newSigner("first"), newSigner("second")
 	set, err := fileSet(t, jwks(jwk(first.key("").Public, nil), jwk(second.key("").Public, nil)), auth.KeySetOptions{})
@@ -129,7 +137,7 @@ func TestKeySetSeveralWithoutKeyID(t *testing.T) {
 	}
 }
 
-// What is no set, or none that can be trusted, is refused as a whole.
+// Responses that are not a JWK Set, and sets that are ambiguous, are refused as a whole.
 func TestKeySetRefused(t *testing.T) {
 	issuer := newSigner("issuer")
 	many := func(n int) string {
@@ -158,11 +166,14 @@ func TestKeySetRefused(t *testing.T) {
 		{"cut off", jwks(issuer.jwk("a"))[:60], foreign},
 		{"followed by something", jwks(issuer.jwk("a")) + "{}", foreign},
 		{"no keys", jwks(), "no key that may verify"},
-		{"no fit key", jwks(`{"kty":"RSA"}`), "no key that may verify access tokens: keys[0] is left out: not an Ed25519 key"},
+		{"no fit key", jwks(`{"kty":"RSA"}`), "no key that may verify access tokens: keys[0] is rejected: not an Ed25519 key"},
 		{"65 keys", many(65), "more than 64 keys"},
 		{"65 keys, most of them not for us", jwks(strings.Repeat(`{"kty":"RSA"},`, 64) + issuer.jwk("a")), "more than 64 keys"},
 		{"two keys with one kid", jwks(issuer.jwk("same"), newSigner("x").jwk("same")), "two keys with the kid same"},
-		{"the same key twice", jwks(issuer.jwk("same"), issuer.jwk("same")), "two keys with the kid same"},
+		{"two keys with one kid, one of them twice", jwks(issuer.jwk("same"), issuer.jwk("same"), newSigner("x").jwk("same")), "two keys with the kid same"},
+		{"a byte order mark", "\ufeff" + jwks(issuer.jwk("a")), "begins with a byte order mark"},
+		{"UTF-16, little-endian", "\xff\xfe{\x00}\x00", "begins with a byte order mark"},
+		{"UTF-16, big-endian", "\xfe\xff\x00{\x00}", "begins with a byte order mark"},
 		{"more than 1 MiB", jwks(issuer.jwk("a")) + strings.Repeat(" ", 1<<20), "longer than 1048576 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -174,15 +185,63 @@ func TestKeySetRefused(t *testing.T) {
 	}
 }
 
-// A kid that two keys have is no harm when one of them is not for us.
+// The same key twice is one key, also if other members of the JWK differ. The other keys of
+// the set are used.
+func TestKeySetSameKeyTwice(t *testing.T) {
+	issuer, other := newSigner("issuer"), newSigner("other")
+	public := issuer.key("").Public
+	for name, set := range map[string]string{
+		"with kid":       jwks(issuer.jwk("same"), other.jwk("other"), issuer.jwk("same")),
+		"in other words": jwks(issuer.jwk("same"), other.jwk("other"), jwk(public, map[string]any{"kid": "same", "alg": "Ed25519"})),
+		"without kid":    jwks(jwk(public, nil), other.jwk("other"), jwk(public, map[string]any{"kid": null})),
+		"with two kids":  jwks(issuer.jwk("same"), other.jwk("other"), issuer.jwk("alias")),
+		"null keys":      `{"keys":null,` + jwks(issuer.jwk("same"), other.jwk("other"))[1:],
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys, err := fileSet(t, set, auth.KeySetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			verifier := newVerifier(t, auth.VerifierOptions{Keys: keys, Now: atNoon})
+			for _, token := range []string{issuer.token(plainHeader, payload(nil)), other.token(headerOf("other"), payload(nil))} {
+				if _, err := verifier.Verify(t.Context(), token); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	// A program that passes the same key twice gets one key, too.
+	key := issuer.key("same")
+	if _, err := auth.NewKeySet(t.Context(), auth.KeySetOptions{Keys: []auth.Key{key, key}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A key that was removed stops working also if another key is in the set twice.
+func TestKeySetRemovedBesideARepeatedKey(t *testing.T) {
+	before, after := newSigner("before"), newSigner("after")
+	source := &transport{}
+	source.serve(jwks(before.jwk("before"), after.jwk("after")))
+	set := remoteSet(t, source, auth.KeySetOptions{Now: atNoon})
+	t.Cleanup(func() { _ = set.Close() })
+	verifier := newVerifier(t, auth.VerifierOptions{Keys: set, Now: atNoon})
+	source.serve(jwks(after.jwk("after"), after.jwk("after")))
+	if err := set.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := verifier.Verify(t.Context(), before.token(headerOf("before"), payload(nil)))
+	wantReason(t, err, auth.ReasonTokenKeyUnknown)
+}
+
+// Two keys may have the same kid if one of them is rejected.
 func TestKeySetKeyIDSharedWithForeignKey(t *testing.T) {
 	if _, err := fileSet(t, jwks(`{"kty":"RSA","kid":"same"}`, newSigner("issuer").jwk("same")), auth.KeySetOptions{}); err != nil {
 		t.Error(err)
 	}
 }
 
-// lowOrder are all encodings of points whose order divides eight that crypto/ed25519 takes,
-// second encodings included.
+// lowOrder are all encodings of points whose order divides eight that crypto/ed25519 accepts,
+// including second encodings.
 var lowOrder = []string{
 	"0000000000000000000000000000000000000000000000000000000000000000",
 	"0000000000000000000000000000000000000000000000000000000000000080",
@@ -206,12 +265,12 @@ func TestKeySetRefusesLowOrder(t *testing.T) {
 		if !forgeable(public) {
 			t.Errorf("%s: this test is wrong, the point is not of low order", encoding)
 		}
-		wantUnfit(t, public)
+		wantRejected(t, public)
 	}
 }
 
-// forgeable reports whether a signature that needs no private key is valid for some message:
-// R the identity and S zero, which hold whenever the hash is a multiple of the key's order.
+// forgeable reports whether a signature that needs no private key is valid for some message.
+// With R the identity and S zero it is if the hash is a multiple of the key's order.
 func forgeable(public ed25519.PublicKey) bool {
 	signature := make([]byte, ed25519.SignatureSize)
 	signature[0] = 1
@@ -229,20 +288,20 @@ func TestKeySetRefusesOtherEncodings(t *testing.T) {
 	for _, y := range []byte{3, 4, 5, 6} {
 		second := bytes.Repeat([]byte{0xff}, 32)
 		second[0], second[31] = 0xed+y, 0x7f
-		wantUnfit(t, second)
+		wantRejected(t, second)
 		if _, err := auth.NewKeySet(t.Context(), auth.KeySetOptions{Keys: []auth.Key{{Public: append([]byte{y}, make([]byte, 31)...)}}}); err != nil {
 			t.Errorf("y = %d: %v", y, err)
 		}
 	}
 	for _, y := range []byte{2, 7, 8} {
-		wantUnfit(t, append([]byte{y}, make([]byte, 31)...))
+		wantRejected(t, append([]byte{y}, make([]byte, 31)...))
 	}
-	wantUnfit(t, nil)
-	wantUnfit(t, make([]byte, 33))
+	wantRejected(t, nil)
+	wantRejected(t, make([]byte, 33))
 }
 
-// wantUnfit wants the key refused both from a set and from memory.
-func wantUnfit(t *testing.T, public ed25519.PublicKey) {
+// wantRejected fails unless the key is refused, in a file and in memory.
+func wantRejected(t *testing.T, public ed25519.PublicKey) {
 	t.Helper()
 	if _, err := fileSet(t, jwks(jwk(public, nil)), auth.KeySetOptions{}); err == nil {
 		t.Errorf("%x: taken from a set", []byte(public))

@@ -7,9 +7,8 @@ import (
 
 const maxKeyIDLength = 256
 
-// validKeyID reports whether a kid may name a key at all: 1 to 256 printable ASCII
-// characters, spaces included. A kid is only ever compared, never used as a path or in a
-// query (RFC 8725, section 3.10).
+// validKeyID reports whether a kid has 1 to 256 printable ASCII characters, spaces included. A
+// kid is compared, and never used as a path or in a query (RFC 8725, section 3.10).
 func validKeyID(id string) bool {
 	if id == "" || len(id) > maxKeyIDLength {
 		return false
@@ -22,9 +21,9 @@ func validKeyID(id string) bool {
 	return true
 }
 
-// plausibleKeyID reports whether a kid that is not in the set is worth a look whether
-// the issuer has published it meanwhile. Issuers take thumbprints, UUIDs, dates, URNs and
-// URLs. What looks like a path or a query is somebody trying, and gets no fetch.
+// plausibleKeyID reports whether an issuer may have published a key with a kid that is not in
+// the set. Issuers choose thumbprints, UUIDs, dates, URNs and URLs. A kid that looks like a
+// path or a query is an attack, and must not cause a refresh.
 func plausibleKeyID(id string) bool {
 	if !validKeyID(id) || strings.Contains(id, "../") || strings.Contains(id, "/..") {
 		return false
@@ -39,15 +38,14 @@ func plausibleKeyIDRune(r rune) bool {
 	return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~:/+=@#|,{}", r)
 }
 
-// isBase64 reports whether an id is padded base64, of which 1 in 64 begins with a slash.
+// isBase64 reports whether an id is padded base64, which begins with a slash 1 in 64 times.
 func isBase64(id string) bool {
 	_, err := base64.StdEncoding.Strict().DecodeString(id)
 	return err == nil
 }
 
-// loggableKeyID is as much of a kid as goes into a log: its first characters, with every
-// one that is not plain replaced. The caller chose it, and it may be a secret pasted into
-// the wrong place.
+// loggableKeyID returns the part of a kid that may be logged: its first characters, with those
+// that are not plain replaced. A caller may have chosen the kid, or pasted a secret into it.
 func loggableKeyID(id string) string {
 	const longest = 8
 	cut := ""

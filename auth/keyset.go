@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -17,103 +18,104 @@ const (
 	defaultForcedRefreshInterval = 10 * time.Second
 	defaultStartTimeout          = 10 * time.Second
 	refreshTimeout               = 5 * time.Second
-	// forcedWait is how long a token waits for the refresh that it caused or found under
-	// way. It is shorter than a request may take (httpserver's default is 5 s), so that an
-	// issuer who hangs doesn't turn the refusal of a forgery into a failure.
+	// forcedWait is how long a token waits for the refresh that it caused or joined. It is
+	// shorter than the timeout of a request (5 s by default in httpserver), so that a forgery
+	// is refused also while the issuer does not respond.
 	forcedWait     = 3 * time.Second
 	firstRetry     = time.Second
 	staleRefreshes = 3
 	minStaleness   = 15 * time.Minute
 )
 
-// KeySetOptions say where the keys come from and how often they are read again. Exactly
-// one of URL, File and Keys must be set.
+// KeySetOptions configure a [KeySet]. Exactly one of URL, File and Keys must be set.
 type KeySetOptions struct {
-	// URL answers a JWK Set (RFC 7517, section 5). It must be https, unless its host is
-	// this machine's loopback or AllowHTTP is set.
+	// URL is the address of a JWK Set (RFC 7517, section 5). Its scheme must be https, unless
+	// its host is a loopback address or AllowHTTP is set.
 	URL string
-	// File holds a JWK Set, and is read again in the same way as a URL. It must be a
-	// regular file or a link to one.
+	// File is the path of a JWK Set, which must be a regular file or a link to one. It is
+	// read as often as a URL.
 	File string
-	// Keys are the keys themselves. They never change and start no goroutine, so that such
-	// a set need not be closed.
+	// Keys are the keys themselves. Such a set never changes, starts no goroutine and need
+	// not be closed.
 	Keys []Key
 
-	// RefreshInterval is how often the set is read again, and so how long a key that its
-	// issuer has taken out still works. A read that failed is tried again after 1 s, 2 s,
-	// 4 s and so on, up to the RefreshInterval. Default: 5 minutes.
+	// RefreshInterval is the time between two reads of the set. For up to that time a key
+	// that the issuer has removed still works. A read that failed is repeated after 1 s, 2 s,
+	// 4 s and so on, up to RefreshInterval. Default: 5 minutes.
 	RefreshInterval time.Duration
-	// ForcedRefreshInterval is the time that must pass between two refreshes that tokens
-	// cause. Default: 10 s.
+	// ForcedRefreshInterval is the shortest time between two reads that tokens cause.
+	// Default: 10 s.
 	ForcedRefreshInterval time.Duration
-	// StartTimeout bounds the first read, in NewKeySet. Each later one may take 5 s.
+	// StartTimeout is the timeout of the first read, in NewKeySet. That of later reads is 5 s.
 	// Default: 10 s.
 	StartTimeout time.Duration
-	// StartWithoutKeys lets NewKeySet return a set, without any key, when the first read
-	// fails, for a program that is to start while its issuer is down. The set then heals by
-	// itself, as after any other read that failed. Until it was read, [KeySet.Ready] and
-	// [Verifier.Verify] fail, the latter with an error that is no refusal: nothing is known
-	// about a token then. Options that are wrong fail at once in any case.
+	// StartWithoutKeys makes NewKeySet return a set without keys if the first read fails, for
+	// a program that has to start while its issuer is down. The read is then repeated like
+	// any other that failed. Until one succeeds, [KeySet.Ready] fails, and so does
+	// [Verifier.Verify], with an error that is not a refusal. Invalid options are an error in
+	// any case.
 	StartWithoutKeys bool
-	// MaxStaleness is how long ago the set may have been read with success before
-	// [KeySet.Ready] fails, and at least RefreshInterval. Tokens are verified with the last
-	// good set whatever its age. Default: three times RefreshInterval, and at least 15
-	// minutes: by then not only one read has failed, but also all that followed it.
+	// MaxStaleness is the longest time since the last successful read after which
+	// [KeySet.Ready] still succeeds. It must not be shorter than RefreshInterval. Tokens are
+	// verified with the last good set whatever its age. Default: three times RefreshInterval,
+	// and at least 15 minutes.
 	MaxStaleness time.Duration
 
-	// Client reads the URL. Default: a client of its own, with the settings of
-	// http.DefaultTransport. In either case redirects are followed at most three times and
-	// never to another origin, and an answer may have 1 MiB.
+	// Client sends the requests for URL. Default: a client with the settings of
+	// http.DefaultTransport. In either case at most three redirects are followed, none of
+	// them to another origin, and a response may have at most 1 MiB.
 	Client *http.Client
-	// AllowHTTP permits plain http to any host, for a network that is trusted.
+	// AllowHTTP allows http URLs with any host, for a network that is trusted.
 	AllowHTTP bool
-	// Logger is told of refreshes that failed, of changes of the set, and of keys that are
-	// left out. Default: nothing is logged.
+	// Logger receives a record for every read that failed, every change of the set and every
+	// key that is rejected. Default: no log.
 	Logger *slog.Logger
-	// Now is the clock of ForcedRefreshInterval, MaxStaleness and FetchedAt. Default:
-	// time.Now. The periodic refresh goes by the system's timers.
+	// Now is the clock of ForcedRefreshInterval, MaxStaleness and FetchedAt. The periodic
+	// reads use the timers of the system. Default: time.Now.
 	Now func() time.Time
 }
 
-// KeySet is the set of public keys that sign access tokens, kept up to date. It is safe for
-// concurrent use. Close it when it is no longer needed. The zero value is of no use, and
-// [NewVerifier] refuses it.
+// KeySet is a set of public keys that sign access tokens. It follows the key rotation of its
+// issuer. It is safe for concurrent use, and must be closed when it is no longer needed. The
+// zero value is invalid, and [NewVerifier] refuses it.
 //
-// The set is read again every RefreshInterval, and at once when a token may be signed by a
-// key that is not in it yet; see [Verifier.Verify]. What an issuer answers replaces the set
-// only as a whole and only if it is one: an answer that failed, is not a JWK Set, is too
-// large, has no fit key, has more than 64 keys, or has two keys with the same kid keeps
-// the last good set. A single key that is not fit is left out and does no harm. Fit is an
-// Ed25519 public key, of full order, for signatures (use absent or sig, key_ops absent or
-// with verify, alg absent or EdDSA or Ed25519).
+// The set is read every RefreshInterval, and at once if a token may be signed by a key that
+// is not in it yet; see [Verifier.Verify]. A read that fails keeps the last good set. So does
+// a response that is not a JWK Set, is too large, has more than 64 keys, has no key that may
+// verify tokens, or has two different keys with the same kid. The same key twice is one key.
+//
+// A key may verify tokens if it is an Ed25519 public key of full order, its use is absent or
+// "sig", its key_ops are absent or have "verify", and its alg is absent, "EdDSA" or
+// "Ed25519". A member that is null is absent. Any other key is rejected, and the rest of the
+// set is used.
 type KeySet struct {
-	source         source                     // nil if the keys never change
-	current        atomic.Pointer[generation] // nil until the source was read
+	source         source                      // nil if the keys never change
+	current        atomic.Pointer[keySnapshot] // nil until the source was read
 	fetchedAt      atomic.Pointer[time.Time]
 	forcedInterval time.Duration
 	maxStaleness   time.Duration
 	logger         *slog.Logger
 	now            func() time.Time
 
-	reading     chan struct{}     // holds one token: who has it may read the source
-	lastContent [sha256.Size]byte // of the last good answer; guarded by reading
-	lastKeys    []Key             // its fit keys; guarded by reading
+	reading     chan struct{}     // a lock that a context can interrupt, held during a read
+	lastContent [sha256.Size]byte // of the last good response; guarded by reading
+	lastKeys    []Key             // of the last good response; guarded by reading
 
 	stopped context.Context // done when the set is closed
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
 	mu         sync.Mutex
-	forced     *forcedRefresh // in flight, or nil
-	lastForced time.Time      // when the last one began; zero: none yet
-	failure    error          // of the last read; nil if it was good
+	forced     *forcedRefresh // in progress, or nil
+	lastForced time.Time      // the start of the last one, or zero
+	failure    error          // of the last read, or nil
 }
 
-// NewKeySet reads the keys for the first time and returns the set, or an error that names
-// the source and what is wrong with it or with the options. There is one attempt, which
-// ctx and StartTimeout bound; ctx has no meaning for the set that is returned. The error
-// names of a URL its host and path only. With StartWithoutKeys an attempt that failed is
-// logged and no error, unless ctx was canceled: nobody wants the set then.
+// NewKeySet returns a KeySet after the first read. It fails if the options are invalid or the
+// read fails, with an error that names every invalid option, or the source: of a URL the
+// scheme, host and path. ctx and StartTimeout limit the time of the read. ctx is not used
+// afterwards. With StartWithoutKeys a read that failed is logged and not an error, unless ctx
+// was canceled.
 func NewKeySet(ctx context.Context, options KeySetOptions) (*KeySet, error) {
 	s, err := newKeySet(options)
 	if err != nil {
@@ -133,33 +135,15 @@ func NewKeySet(ctx context.Context, options KeySetOptions) (*KeySet, error) {
 	return s, nil
 }
 
-// newKeySet checks the options, and starts and reads nothing.
+// newKeySet returns a set that was not read yet.
 func newKeySet(options KeySetOptions) (*KeySet, error) {
-	sources := 0
-	for _, set := range []bool{options.URL != "", options.File != "", len(options.Keys) > 0} {
-		if set {
-			sources++
-		}
-	}
-	switch {
-	case sources != 1:
-		return nil, errors.New("exactly one of URL, File and Keys must be set")
-	case options.RefreshInterval < 0:
-		return nil, errors.New("RefreshInterval is negative")
-	case options.ForcedRefreshInterval < 0:
-		return nil, errors.New("ForcedRefreshInterval is negative")
-	case options.StartTimeout < 0:
-		return nil, errors.New("StartTimeout is negative")
-	case options.MaxStaleness < 0:
-		return nil, errors.New("MaxStaleness is negative")
+	if err := options.validate(); err != nil {
+		return nil, err
 	}
 	interval := orDefault(options.RefreshInterval, defaultRefreshInterval)
-	if options.MaxStaleness != 0 && options.MaxStaleness < interval {
-		return nil, errors.New("MaxStaleness is shorter than RefreshInterval, so that the set would be stale between two reads")
-	}
 	s := &KeySet{
 		forcedInterval: orDefault(options.ForcedRefreshInterval, defaultForcedRefreshInterval),
-		maxStaleness:   orDefault(options.MaxStaleness, max(staleRefreshes*interval, minStaleness)),
+		maxStaleness:   orDefault(options.MaxStaleness, max(times(staleRefreshes, interval), minStaleness)),
 		logger:         orDefault(options.Logger, slog.New(slog.DiscardHandler)),
 		now:            options.Now,
 		reading:        make(chan struct{}, 1),
@@ -169,47 +153,68 @@ func newKeySet(options KeySetOptions) (*KeySet, error) {
 	}
 	switch {
 	case options.URL != "":
-		source, err := newURLSource(options.URL, options.AllowHTTP, options.Client)
+		u, err := parseURL(options.URL, options.AllowHTTP)
 		if err != nil {
 			return nil, err
 		}
-		s.source = source
+		s.source = newURLSource(u, options.Client)
 	case options.File != "":
 		s.source = fileSource{options.File}
 	default:
-		if err := s.setStatic(options.Keys); err != nil {
+		keys, err := distinctKeys(options.Keys)
+		if err != nil {
 			return nil, err
 		}
+		s.current.Store(newKeySnapshot(keys))
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
 
-// setStatic checks keys that the program supplies. Here nothing is left out: a key that is
-// not fit is a mistake that its author wants to hear of.
-func (s *KeySet) setStatic(keys []Key) error {
-	for i, key := range keys {
-		if key.ID != "" && !validKeyID(key.ID) {
-			return fmt.Errorf("option Keys[%d]: its ID is too long or not printable", i)
-		}
-		if err := checkPublicKey(key.Public); err != nil {
-			return fmt.Errorf("option Keys[%d]: its public key is %w", i, err)
+// validate returns an error that names all invalid options.
+func (o *KeySetOptions) validate() error {
+	var errs optionErrors
+	sources := 0
+	for _, set := range []bool{o.URL != "", o.File != "", len(o.Keys) > 0} {
+		if set {
+			sources++
 		}
 	}
-	if err := checkKeys(keys); err != nil {
-		return fmt.Errorf("option Keys: %w", err)
+	errs.check(sources == 1, "URL", "or File or Keys must be set, and exactly one of them")
+	if o.URL != "" {
+		_, err := parseURL(o.URL, o.AllowHTTP)
+		errs.check(err == nil, "URL", fmt.Sprint(err))
 	}
-	keysNow, err := newGeneration(keys)
-	if err != nil {
-		return err
+	for i, key := range o.Keys {
+		option := fmt.Sprintf("Keys[%d]", i)
+		errs.check(key.ID == "" || validKeyID(key.ID), option, "has an ID that is too long or not printable")
+		err := checkPublicKey(key.Public)
+		errs.check(err == nil, option, fmt.Sprint("has a public key that is ", err))
 	}
-	s.current.Store(keysNow)
-	return nil
+	if len(o.Keys) > 0 {
+		_, err := distinctKeys(o.Keys)
+		errs.check(err == nil, "Keys", fmt.Sprint("have ", err))
+	}
+	errs.check(o.RefreshInterval >= 0, "RefreshInterval", "must not be negative")
+	errs.check(o.ForcedRefreshInterval >= 0, "ForcedRefreshInterval", "must not be negative")
+	errs.check(o.StartTimeout >= 0, "StartTimeout", "must not be negative")
+	errs.check(o.MaxStaleness >= 0, "MaxStaleness", "must not be negative")
+	errs.check(o.MaxStaleness <= 0 || o.MaxStaleness >= orDefault(o.RefreshInterval, defaultRefreshInterval),
+		"MaxStaleness", "must not be shorter than RefreshInterval, or the set would be stale between two reads")
+	return errs.err()
 }
 
-// Close stops the periodic refresh and any read that is under way, and waits for both. The
-// keys that the set has then keep working, but are never refreshed. It always returns nil,
-// and may be called again.
+// times returns n times d, or the longest duration if that overflows.
+func times(n int, d time.Duration) time.Duration {
+	if d > math.MaxInt64/time.Duration(n) {
+		return math.MaxInt64
+	}
+	return time.Duration(n) * d
+}
+
+// Close stops the periodic reads and a read in progress, and waits for them to end. The keys
+// of the set keep working, and are no longer refreshed. Close always returns nil, and may be
+// called again.
 func (s *KeySet) Close() error {
 	if s.source == nil {
 		return nil
@@ -222,8 +227,9 @@ func (s *KeySet) Close() error {
 	return nil
 }
 
-// Refresh reads the set now, within ctx, and within 5 s once a read that is under way has
-// ended. When it fails, the last good set is kept. A set of Keys has nothing to refresh.
+// Refresh reads the set now, after a read in progress has ended. It honors ctx, and its
+// timeout is 5 s. If it fails, the last good set is kept. Refresh does nothing for a set of
+// Keys.
 func (s *KeySet) Refresh(ctx context.Context) error {
 	if s.source == nil {
 		return nil
@@ -231,8 +237,8 @@ func (s *KeySet) Refresh(ctx context.Context) error {
 	return s.read(ctx, refreshTimeout)
 }
 
-// FetchedAt is when the set was last read with success, by KeySetOptions.Now, and zero if
-// it never was. For a set of Keys it is the present moment.
+// FetchedAt returns the time of the last successful read by KeySetOptions.Now, or zero if
+// there was none. For a set of Keys it returns the present time.
 func (s *KeySet) FetchedAt() time.Time {
 	switch fetchedAt := s.fetchedAt.Load(); {
 	case s.now == nil: // the zero value, which has no keys
@@ -246,15 +252,14 @@ func (s *KeySet) FetchedAt() time.Time {
 	}
 }
 
-// Ready returns nil if the set follows the rotation of its issuer's keys, and otherwise, for
-// a readiness check or an alarm, an error that names the source, since when, and why the last
-// read failed: the set was never read (see KeySetOptions.StartWithoutKeys), or not with
-// success for longer than MaxStaleness. It matches consumer.ErrUnavailable. A set of Keys is
-// always ready.
+// Ready returns nil if the set follows the key rotation of its issuer. It fails if the set was
+// never read (see KeySetOptions.StartWithoutKeys), or not successfully for longer than
+// MaxStaleness. The error names the source, the time of the last successful read and the
+// failure of the last read, and matches consumer.ErrUnavailable. A set of Keys is always ready.
 //
-// A stale set still verifies tokens. All replicas that share an issuer which is down become
-// unready at about the same time; where unready means no traffic, an alarm may be the better
-// use.
+// A stale set still verifies tokens. While an issuer is down, all replicas that use it become
+// unready at about the same time. If unready replicas get no traffic, use Ready for an alarm
+// instead of a readiness check.
 func (s *KeySet) Ready() error {
 	switch {
 	case !s.made():
@@ -271,7 +276,7 @@ func (s *KeySet) Ready() error {
 	return nil
 }
 
-// unready is the error of a set in that state, with why the last read failed.
+// unready returns the error of a set in that state, with the failure of the last read.
 func (s *KeySet) unready(state string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -282,5 +287,5 @@ func (s *KeySet) unready(state string) error {
 	return unavailable{s.readError(err)}
 }
 
-// made reports whether the set is one of NewKeySet's, and not nil or the zero value.
+// made reports whether the set was made by NewKeySet.
 func (s *KeySet) made() bool { return s != nil && s.now != nil }

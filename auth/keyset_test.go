@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -24,23 +25,23 @@ func TestNewKeySetOptions(t *testing.T) {
 		options auth.KeySetOptions
 		want    string
 	}{
-		{"no source", auth.KeySetOptions{}, "exactly one of URL, File and Keys"},
-		{"two sources", auth.KeySetOptions{URL: https, Keys: []auth.Key{key}}, "exactly one of URL, File and Keys"},
-		{"three sources", auth.KeySetOptions{URL: https, File: "x", Keys: []auth.Key{key}}, "exactly one of URL, File and Keys"},
-		{"RefreshInterval", auth.KeySetOptions{URL: https, RefreshInterval: -1}, "RefreshInterval is negative"},
-		{"ForcedRefreshInterval", auth.KeySetOptions{URL: https, ForcedRefreshInterval: -1}, "ForcedRefreshInterval is negative"},
-		{"StartTimeout", auth.KeySetOptions{URL: https, StartTimeout: -1}, "StartTimeout is negative"},
-		{"MaxStaleness", auth.KeySetOptions{URL: https, MaxStaleness: -1}, "MaxStaleness is negative"},
-		{"MaxStaleness below the default interval", auth.KeySetOptions{URL: https, MaxStaleness: time.Minute}, "MaxStaleness is shorter than RefreshInterval"},
-		{"MaxStaleness below the interval", auth.KeySetOptions{URL: https, MaxStaleness: time.Hour, RefreshInterval: time.Hour + 1}, "MaxStaleness is shorter than RefreshInterval"},
-		{"URL without host", auth.KeySetOptions{URL: "/jwks?token=hunter2"}, "not an absolute URL"},
-		{"URL that is none", auth.KeySetOptions{URL: "https://issuer.example/%zz?token=hunter2"}, "not an absolute URL"},
-		{"URL of another scheme", auth.KeySetOptions{URL: "ftp://issuer.example/?token=hunter2"}, "must begin with https://"},
-		{"http to another host", auth.KeySetOptions{URL: "http://issuer.example/?token=hunter2"}, "must begin with https://"},
-		{"http to a host named like loopback", auth.KeySetOptions{URL: "http://localhost.example/?token=hunter2"}, "must begin with https://"},
-		{"kid twice", auth.KeySetOptions{Keys: []auth.Key{key, {ID: "a", Public: newSigner("b").key("").Public}}}, "Keys: two keys with the kid a"},
-		{"kid not printable", auth.KeySetOptions{Keys: []auth.Key{{ID: "\n", Public: key.Public}}}, "Keys[0]: its ID"},
-		{"65 keys", auth.KeySetOptions{Keys: make65()}, "more than 64 keys"},
+		{"no source", auth.KeySetOptions{}, "URL or File or Keys must be set, and exactly one of them"},
+		{"two sources", auth.KeySetOptions{URL: https, Keys: []auth.Key{key}}, "URL or File or Keys must be set, and exactly one of them"},
+		{"three sources", auth.KeySetOptions{URL: https, File: "x", Keys: []auth.Key{key}}, "URL or File or Keys must be set, and exactly one of them"},
+		{"RefreshInterval", auth.KeySetOptions{URL: https, RefreshInterval: -1}, "RefreshInterval must not be negative"},
+		{"ForcedRefreshInterval", auth.KeySetOptions{URL: https, ForcedRefreshInterval: -1}, "ForcedRefreshInterval must not be negative"},
+		{"StartTimeout", auth.KeySetOptions{URL: https, StartTimeout: -1}, "StartTimeout must not be negative"},
+		{"MaxStaleness", auth.KeySetOptions{URL: https, MaxStaleness: -1}, "MaxStaleness must not be negative"},
+		{"MaxStaleness below the default interval", auth.KeySetOptions{URL: https, MaxStaleness: time.Minute}, "MaxStaleness must not be shorter than RefreshInterval"},
+		{"MaxStaleness below the interval", auth.KeySetOptions{URL: https, MaxStaleness: time.Hour, RefreshInterval: time.Hour + 1}, "MaxStaleness must not be shorter than RefreshInterval"},
+		{"URL without host", auth.KeySetOptions{URL: "/jwks?token=hunter2"}, "URL is not an absolute URL"},
+		{"malformed URL", auth.KeySetOptions{URL: "https://issuer.example/%zz?token=hunter2"}, "URL is not an absolute URL"},
+		{"URL of another scheme", auth.KeySetOptions{URL: "ftp://issuer.example/?token=hunter2"}, "URL must begin with https://"},
+		{"http to another host", auth.KeySetOptions{URL: "http://issuer.example/?token=hunter2"}, "URL must begin with https://"},
+		{"http to a host named like loopback", auth.KeySetOptions{URL: "http://localhost.example/?token=hunter2"}, "URL must begin with https://"},
+		{"kid twice", auth.KeySetOptions{Keys: []auth.Key{key, {ID: "a", Public: newSigner("b").key("").Public}}}, "Keys have two keys with the kid a"},
+		{"kid not printable", auth.KeySetOptions{Keys: []auth.Key{{ID: "\n", Public: key.Public}}}, "Keys[0] has an ID"},
+		{"65 keys", auth.KeySetOptions{Keys: make65()}, "Keys have more than 64 keys"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := auth.NewKeySet(t.Context(), test.options)
@@ -57,7 +58,7 @@ func TestNewKeySetOptions(t *testing.T) {
 func make65() []auth.Key {
 	keys := make([]auth.Key, 65)
 	for i := range keys {
-		keys[i] = newSigner(strings.Repeat("x", i%32)).key("")
+		keys[i] = newSigner(fmt.Sprint(i)).key("")
 	}
 	return keys
 }
@@ -78,7 +79,7 @@ func TestKeySetHTTP(t *testing.T) {
 	}
 }
 
-// A start that fails says what and where, without what may be secret in a URL.
+// The error of a start names the cause and the source, without secrets of the URL.
 func TestKeySetStartFails(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -86,11 +87,11 @@ func TestKeySetStartFails(t *testing.T) {
 		want   string
 	}{
 		{"network", func(*http.Request) (*http.Response, error) { return nil, syscall.EHOSTUNREACH }, "no route to host"},
-		{"an error that quotes the answer", func(*http.Request) (*http.Response, error) { return nil, errors.New("malformed: sk_live_0") }, "the answer is not HTTP, or cut off"},
+		{"an error that quotes the answer", func(*http.Request) (*http.Response, error) { return nil, errors.New("malformed: sk_live_0") }, "the response is not HTTP, or is cut off"},
 		{"status", func(*http.Request) (*http.Response, error) {
 			return response(http.StatusInternalServerError, jwks(newSigner("a").jwk("a"))), nil
-		}, "the answer has status 500"},
-		{"no content", func(*http.Request) (*http.Response, error) { return response(http.StatusNoContent, ""), nil }, "the answer has status 204"},
+		}, "the response has status 500"},
+		{"no content", func(*http.Request) (*http.Response, error) { return response(http.StatusNoContent, ""), nil }, "the response has status 204"},
 		{"foreign", func(*http.Request) (*http.Response, error) { return response(http.StatusOK, "{}"), nil }, "not a JSON object with one array named keys"},
 		{"too large", func(*http.Request) (*http.Response, error) {
 			return response(http.StatusOK, strings.Repeat(" ", 1<<20+1)), nil
@@ -164,7 +165,7 @@ func TestKeySetFileRefused(t *testing.T) {
 	}
 }
 
-// Redirects stay with the origin that the operator named.
+// Redirects to another origin are refused.
 func TestKeySetRedirects(t *testing.T) {
 	body := jwks(newSigner("issuer").jwk("a"))
 	serve := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }
@@ -205,7 +206,7 @@ func TestKeySetRedirects(t *testing.T) {
 	}
 }
 
-// A port that is the scheme's own may be written or not.
+// The default port of a scheme may be present or absent.
 func TestKeySetRedirectPorts(t *testing.T) {
 	for _, test := range []struct {
 		url, target string
@@ -269,7 +270,7 @@ func TestKeySetSendsCredentialsOfURL(t *testing.T) {
 	_ = set.Close()
 }
 
-// Keys in memory belong to the set once it is made.
+// A set copies the keys that it was made with.
 func TestKeySetCopiesKeys(t *testing.T) {
 	issuer := newSigner("issuer")
 	key := auth.Key{Public: append([]byte(nil), issuer.key("").Public...)}

@@ -8,7 +8,7 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// land is two organizations with issuers of their own, and two more that share one.
+// land has two organizations with issuers of their own, and two more that share an issuer.
 type land struct {
 	*auth.Verifier
 	one, two, shared    signer
@@ -35,7 +35,7 @@ func newLand(t *testing.T, size int) land {
 
 func ofOrganization(id any) string { return payload(map[string]any{"organizationId": id}) }
 
-// Each issuer speaks for its organizations, and for no other, whatever its token says.
+// An issuer signs tokens for its own organizations only.
 func TestOrganizationKeys(t *testing.T) {
 	eachCache(t, func(t *testing.T, size int) {
 		l := newLand(t, size)
@@ -89,7 +89,7 @@ func TestOrganizationKeys(t *testing.T) {
 	})
 }
 
-// Only the set of the organization that a token names is read because of it.
+// A token causes a read of the key set of its organization only.
 func TestOrganizationKeysRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLand(t, 0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// downIssuer is one that answers status 500.
+// downIssuer returns an issuer that responds with status 500.
 func downIssuer() *transport {
 	issuer := &transport{}
 	issuer.serveFunc(down)
@@ -28,7 +29,7 @@ func down(*http.Request) (*http.Response, error) {
 	return response(http.StatusInternalServerError, ""), nil
 }
 
-// wantUnavailable wants a failure that is no refusal.
+// wantUnavailable fails unless the token causes a failure that is not a refusal.
 func (r remote) wantUnavailable(t *testing.T, token string) {
 	t.Helper()
 	identity, err := r.Verify(t.Context(), token)
@@ -59,7 +60,7 @@ func wantReady(t *testing.T, set *auth.KeySet) {
 	}
 }
 
-// A set that starts without keys refuses nobody until it was read, and then is like any other.
+// A set that starts without keys refuses nobody until it was read.
 func TestStartWithoutKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		signer := newSigner("issuer")
@@ -71,7 +72,7 @@ func TestStartWithoutKeys(t *testing.T) {
 		if !r.set.FetchedAt().IsZero() {
 			t.Error("FetchedAt is set")
 		}
-		wantUnready(t, r.set, "never read: the answer has status 500")
+		wantUnready(t, r.set, "never read: the response has status 500")
 		for _, header := range []string{plainHeader, headerOf("known"), headerOf("a/../path")} {
 			r.wantUnavailable(t, mint(signer, header))
 			r.wantUnavailable(t, mint(newSigner("forger"), header))
@@ -96,8 +97,8 @@ func TestStartWithoutKeys(t *testing.T) {
 	})
 }
 
-// Also while it has no keys, tokens cause at most one read per interval, all wait for the same,
-// and the first that the issuer answers heals it at once.
+// Without keys, tokens cause at most one read per interval, for which all of them wait. The
+// first read that succeeds makes the set ready.
 func TestStartWithoutKeysBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		signer := newSigner("issuer")
@@ -125,8 +126,13 @@ func TestStartWithoutKeysBurst(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		time.Sleep(10 * time.Second)
-		if _, err := r.Verify(ctx, token); !errors.Is(err, consumer.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
+		if _, err := r.Verify(ctx, token); !errors.Is(err, context.Canceled) || errors.Is(err, consumer.ErrUnavailable) {
+			t.Errorf("the caller gave up: got %v", err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := r.Verify(ctx, token); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, consumer.ErrUnavailable) {
+			t.Errorf("the time was up: got %v", err)
 		}
 		time.Sleep(10 * time.Second)
 		issuer.serve(jwks(signer.jwk("known")))
@@ -135,7 +141,7 @@ func TestStartWithoutKeysBurst(t *testing.T) {
 	})
 }
 
-// What is wrong with the options is said at once, and a start that was called off is no start.
+// Invalid options and a canceled start are errors also with StartWithoutKeys.
 func TestStartWithoutKeysFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, options := range []auth.KeySetOptions{
@@ -175,7 +181,7 @@ func TestStartWithoutKeysFails(t *testing.T) {
 	})
 }
 
-// From a file it is the same.
+// StartWithoutKeys applies to files, too.
 func TestStartWithoutKeysFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set, err := auth.NewKeySet(t.Context(), auth.KeySetOptions{File: t.TempDir() + "/none", StartWithoutKeys: true})
@@ -189,7 +195,7 @@ func TestStartWithoutKeysFile(t *testing.T) {
 	})
 }
 
-// readTimes notes when a source was read, in seconds since now, until enough was seen.
+// readTimes returns a function that returns the times of the reads so far, in seconds.
 func readTimes(issuer *transport, answer func(*http.Request) (*http.Response, error)) func() []float64 {
 	began := time.Now()
 	var mu sync.Mutex
@@ -207,7 +213,7 @@ func readTimes(issuer *transport, answer func(*http.Request) (*http.Response, er
 	}
 }
 
-// A read that failed is tried again soon, ever more seldom, and never more seldom than usual.
+// A read that failed is repeated after intervals that grow up to RefreshInterval.
 func TestRefreshRetries(t *testing.T) {
 	t.Run("after a start without keys", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -253,7 +259,7 @@ func TestRefreshRetries(t *testing.T) {
 	})
 }
 
-// Close ends the wait for the next attempt too.
+// Close ends the wait for the next read.
 func TestStartWithoutKeysClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRemoteOf(t, downIssuer(), auth.KeySetOptions{StartWithoutKeys: true}, auth.VerifierOptions{})
@@ -269,7 +275,7 @@ func TestStartWithoutKeysClose(t *testing.T) {
 	})
 }
 
-// A set is unready once it was not read for longer than the bound, and its tokens stay good.
+// A set becomes unready after MaxStaleness. Its tokens stay valid.
 func TestReadyStaleness(t *testing.T) {
 	for _, test := range []struct {
 		name            string
@@ -291,11 +297,11 @@ func TestReadyStaleness(t *testing.T) {
 				time.Sleep(test.want)
 				wantReady(t, r.set)
 				time.Sleep(time.Nanosecond)
-				wantUnready(t, r.set, fmt.Sprintf("not read for longer than %v, since %s: the answer has status 500", test.want, read.UTC().Format(time.RFC3339)))
+				wantUnready(t, r.set, fmt.Sprintf("not read for longer than %v, since %s: the response has status 500", test.want, read.UTC().Format(time.RFC3339)))
 				r.wantGood(t, mint(signer, plainHeader))
 				r.wantGood(t, mint(signer, headerOf("known")))
 
-				r.issuer.serve("{}") // an answer that is no set is none
+				r.issuer.serve("{}") // not a key set
 				if err := r.set.Refresh(t.Context()); err == nil {
 					t.Error("a foreign answer was taken")
 				}
@@ -312,7 +318,18 @@ func TestReadyStaleness(t *testing.T) {
 	}
 }
 
-// A closed set grows stale like any that is not read.
+// The longest intervals do not overflow: the set is not stale from the start.
+func TestReadyLongestInterval(t *testing.T) {
+	for _, interval := range []time.Duration{math.MaxInt64, math.MaxInt64 / 2, math.MaxInt64/3 + 1, math.MaxInt64 / 3} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRemote(t, auth.KeySetOptions{RefreshInterval: interval}, newSigner("issuer").jwk("known"))
+			time.Sleep(1000 * time.Hour)
+			wantReady(t, r.set)
+		})
+	}
+}
+
+// A closed set becomes stale.
 func TestReadyClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRemote(t, auth.KeySetOptions{}, newSigner("issuer").jwk("known"))
@@ -324,7 +341,7 @@ func TestReadyClosed(t *testing.T) {
 	})
 }
 
-// The moment is that of the set's own clock; keys in memory do not grow old.
+// Staleness is measured by KeySetOptions.Now. Keys in memory never become stale.
 func TestReadyClock(t *testing.T) {
 	now := noon
 	issuer := &transport{}

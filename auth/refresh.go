@@ -16,16 +16,16 @@ var (
 	errNotMade = errors.New("auth: a KeySet that was not made by NewKeySet")
 )
 
-// unavailable is an error that matches consumer.ErrUnavailable, without its text, which
-// speaks of a store.
+// unavailable is an error that matches consumer.ErrUnavailable. It does not have the text of
+// that error, which mentions a store.
 type unavailable struct{ error }
 
 func (unavailable) Is(target error) bool { return target == consumer.ErrUnavailable }
 
 func (e unavailable) Unwrap() error { return e.error }
 
-// read reads the source once, within timeout, and takes over what it says, or keeps the last
-// good set. Reads do not overlap, so that no older answer replaces a newer one.
+// read reads the source once, within timeout, and uses its keys. If it fails, the last good set
+// is kept. Reads do not overlap, so that no older response replaces a newer one.
 func (s *KeySet) read(ctx context.Context, timeout time.Duration) error {
 	select {
 	case s.reading <- struct{}{}:
@@ -55,15 +55,15 @@ func (s *KeySet) read(ctx context.Context, timeout time.Duration) error {
 	return nil
 }
 
-// take makes the keys of an answer the current ones.
+// take makes the keys of a response the current ones.
 func (s *KeySet) take(ctx context.Context, data []byte) error {
 	content := sha256.Sum256(data)
 	if s.current.Load() != nil && content == s.lastContent {
-		return nil // no new generation, and no second log line about an unfit key
+		return nil // no new snapshot, and no second log record about a rejected key
 	}
-	keys, unfit, err := parseKeySet(data)
-	for _, key := range unfit {
-		s.logger.WarnContext(ctx, "a key of the key set is left out", "keys", s.source.String(),
+	keys, rejected, err := parseKeySet(data)
+	for _, key := range rejected {
+		s.logger.WarnContext(ctx, "a key of the key set is rejected", "keys", s.source.String(),
 			"position", key.position, "kid", loggableKeyID(key.keyID), "reason", key.err.Error())
 	}
 	if err != nil {
@@ -71,15 +71,11 @@ func (s *KeySet) take(ctx context.Context, data []byte) error {
 	}
 	s.lastContent = content
 	if s.current.Load() != nil && slices.EqualFunc(keys, s.lastKeys, Key.equal) {
-		return nil // what changed concerns other keys: tokens that were verified stay so
-	}
-	next, err := newGeneration(keys)
-	if err != nil {
-		return err
+		return nil // only other keys have changed: cached tokens stay valid
 	}
 	s.lastKeys = keys
-	s.current.Store(next)
-	s.logger.InfoContext(ctx, "key set read", "keys", s.source.String(), "fit", len(keys), "left_out", len(unfit))
+	s.current.Store(newKeySnapshot(keys))
+	s.logger.InfoContext(ctx, "key set read", "keys", s.source.String(), "accepted", len(keys), "rejected", len(rejected))
 	return nil
 }
 
@@ -87,15 +83,15 @@ func (s *KeySet) readError(err error) error {
 	return fmt.Errorf("auth: key set: %s: %w", s.source, err)
 }
 
-// refreshPeriodically reads the set every interval until it is closed, and sooner while the
-// last of these reads failed; err is the first one's.
+// refreshPeriodically reads the set every interval until it is closed, and sooner after a read
+// that failed. err is the error of the first read.
 func (s *KeySet) refreshPeriodically(interval time.Duration, err error) {
 	retry := min(firstRetry, interval)
 	for {
 		wait := interval
 		if err != nil {
 			wait = retry
-			retry = min(2*retry, interval)
+			retry = min(times(2, retry), interval)
 		} else {
 			retry = min(firstRetry, interval)
 		}
@@ -110,14 +106,14 @@ func (s *KeySet) refreshPeriodically(interval time.Duration, err error) {
 	}
 }
 
-// refreshAndLog is a refresh whose error no caller is told.
+// refreshAndLog is like Refresh but also logs the error.
 func (s *KeySet) refreshAndLog(ctx context.Context) error {
 	err := s.Refresh(ctx)
 	s.logFailure(ctx, err)
 	return err
 }
 
-// logFailure logs the error of a read, if it is one, unless the set is being closed.
+// logFailure logs the error of a read, if there is one and the set is not being closed.
 func (s *KeySet) logFailure(ctx context.Context, err error) {
 	switch {
 	case err == nil || s.stopped.Err() != nil:
@@ -129,40 +125,46 @@ func (s *KeySet) logFailure(ctx context.Context, err error) {
 	}
 }
 
-// forcedRefresh is a refresh that a token has caused, and that others may wait for.
+// forcedRefresh is a refresh that a token has caused. Other tokens may wait for it.
 type forcedRefresh struct{ done chan struct{} }
 
-// newerThan returns the generation to try a token on once more that failed with the
-// generation seen: one that came since, or that a forced refresh brings within forcedWait, or
-// seen again, which is nil if the set was never read. It fails only if ctx ends while it waits.
-func (s *KeySet) newerThan(ctx context.Context, seen *generation, header tokenHeader) (*generation, error) {
-	if s.source == nil || header.hasKeyID && !plausibleKeyID(header.keyID) {
+// newerThan returns the snapshot with which to check a token again that failed with the
+// snapshot seen: one that replaced it since, or that a forced refresh brings within
+// forcedWait, or seen itself, which is nil if the set was never read. It fails only if ctx
+// ends while it waits: with an error that matches consumer.ErrUnavailable if the deadline
+// passed, and with context.Canceled if the caller gave up.
+func (s *KeySet) newerThan(ctx context.Context, seen *keySnapshot, keyID string) (*keySnapshot, error) {
+	if s.source == nil {
 		return seen, nil
 	}
 	if newer := s.current.Load(); newer != seen {
 		return newer, nil
 	}
-	refresh := s.forceRefresh(ctx, header)
+	refresh := s.forceRefresh(ctx, keyID)
 	if refresh == nil {
 		return s.current.Load(), nil
 	}
-	patience := time.NewTimer(forcedWait)
-	defer patience.Stop()
+	timeout := time.NewTimer(forcedWait)
+	defer timeout.Stop()
 	select {
 	case <-refresh.done:
 		return s.current.Load(), nil
-	case <-patience.C:
+	case <-timeout.C:
 		return s.current.Load(), nil
 	case <-ctx.Done():
-		return nil, unavailable{fmt.Errorf("waiting for the key set: %w", ctx.Err())}
+		err := fmt.Errorf("waiting for the key set: %w", ctx.Err())
+		if errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+		return nil, unavailable{err}
 	}
 }
 
-// forceRefresh returns the forced refresh to wait for: the one that is in flight, or a new
-// one if enough time has passed since the last, or nil. The first read and the periodic
-// ones do not count. Whatever callers send, there is one read per interval, and it belongs
-// to none of them: who hangs up neither stops it nor uses it up.
-func (s *KeySet) forceRefresh(ctx context.Context, header tokenHeader) *forcedRefresh {
+// forceRefresh returns the forced refresh to wait for: the one in progress, or a new one if
+// enough time has passed since the last one, or nil. The first read and the periodic ones do
+// not count. So there is at most one read per interval, whatever callers send. It does not
+// end with the request that caused it.
+func (s *KeySet) forceRefresh(ctx context.Context, keyID string) *forcedRefresh {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.forced != nil {
@@ -172,7 +174,7 @@ func (s *KeySet) forceRefresh(ctx context.Context, header tokenHeader) *forcedRe
 		return nil
 	}
 	now := s.now()
-	// A clock that was set back does not count: it could take long to catch up.
+	// A clock that was set back must not prevent refreshes until it has caught up.
 	if since := now.Sub(s.lastForced); !s.lastForced.IsZero() && since >= 0 && since < s.forcedInterval {
 		return nil
 	}
@@ -180,8 +182,8 @@ func (s *KeySet) forceRefresh(ctx context.Context, header tokenHeader) *forcedRe
 
 	refresh := &forcedRefresh{done: make(chan struct{})}
 	s.forced = refresh
-	s.logger.InfoContext(ctx, "the key set is read because of a token that no key verifies",
-		"keys", s.source.String(), "kid", loggableKeyID(header.keyID))
+	s.logger.InfoContext(ctx, "reading the key set because no key verifies a token",
+		"keys", s.source.String(), "kid", loggableKeyID(keyID))
 	s.running.Go(func() {
 		defer func() {
 			s.mu.Lock()

@@ -6,21 +6,21 @@ import (
 	"fmt"
 )
 
-// SessionChecker says whether the session of a token may still be used, so that a session
-// can be ended before its tokens expire: by signing out, or because a token was stolen.
+// SessionChecker decides whether the session of a token is still valid. With it a session can
+// end before its tokens expire, by signing out or because a token was stolen.
 type SessionChecker interface {
-	// CheckSession returns nil if the session of the identity goes on. An error that
-	// matches [ErrUnauthenticated] says that it has ended. Any other says that nothing is
-	// known about it: the caller is not refused then, but is not let in either; one that
-	// matches consumer.ErrUnavailable is answered with 503.
+	// CheckSession returns nil if the session of the identity is valid. An error that
+	// matches [ErrUnauthenticated] means that it has ended. Any other error means that the
+	// checker could not decide: the request fails, with status 503 if the error matches
+	// consumer.ErrUnavailable.
 	//
-	// It is asked for every request whose token is good, and nothing that it says is
-	// remembered, so it should answer from memory or from an index. It must be safe for
-	// concurrent use and heed ctx.
+	// CheckSession is called for every request with a valid token, and its results are not
+	// cached, so it should use memory or an index. It honors ctx and must be safe for
+	// concurrent use.
 	CheckSession(ctx context.Context, identity Identity) error
 }
 
-// checkSession is nil if the session goes on, or if nobody asks.
+// checkSession returns nil if the session is valid, or if there is no SessionChecker.
 func (v *Verifier) checkSession(ctx context.Context, identity Identity) error {
 	if v.sessions == nil {
 		return nil

@@ -18,8 +18,8 @@ func (f sessionCheckerFunc) CheckSession(ctx context.Context, identity auth.Iden
 	return f(ctx, identity)
 }
 
-// The session is asked about each time, with the request's context and the whole identity, and
-// what was said once is not remembered, neither way.
+// The SessionChecker is called for each token, with the context of the call and the identity.
+// Its results are not cached.
 func TestSessionCheckedEachTime(t *testing.T) {
 	eachCache(t, func(t *testing.T, size int) {
 		type key struct{}
@@ -85,7 +85,7 @@ func TestSessionCheckedEachTime(t *testing.T) {
 	})
 }
 
-// Nobody is asked about a token that is not good.
+// The SessionChecker is not called for a token that is not valid.
 func TestSessionNotAskedAboutRefused(t *testing.T) {
 	issuer, forger := newSigner("issuer"), newSigner("forger")
 	verifier := newVerifier(t, auth.VerifierOptions{

@@ -20,14 +20,14 @@ const (
 	maxRedirects  = 3
 )
 
-// source is where a key set is read from, again and again.
+// source is the place from which a key set is read.
 type source interface {
-	// read returns the whole set, within ctx and at most maxKeySetSize. Its errors do not
-	// name the source, and have nothing of what it answered.
+	// read returns the whole set, of at most maxKeySetSize bytes. It honors ctx. Its errors
+	// contain neither the name of the source nor a part of the response.
 	read(ctx context.Context) ([]byte, error)
-	// close lets go of what read keeps between two calls.
+	// close releases what read keeps between two calls.
 	close()
-	// String names the source in errors and logs, without what may be secret in it.
+	// String returns the name of the source for errors and logs, without secrets.
 	String() string
 }
 
@@ -43,7 +43,7 @@ func (s fileSource) read(context.Context) ([]byte, error) {
 		return nil, bareError(err)
 	}
 	if !info.Mode().IsRegular() {
-		// To open a pipe without a writer would block for ever.
+		// Opening a pipe that nobody writes to would block for ever.
 		return nil, errors.New("not a regular file")
 	}
 	file, err := os.Open(s.path)
@@ -57,23 +57,28 @@ func (s fileSource) read(context.Context) ([]byte, error) {
 type urlSource struct {
 	url    *url.URL
 	client *http.Client
-	owned  *http.Transport // nil if the client is the caller's
+	owned  *http.Transport // nil with KeySetOptions.Client
 }
 
-// newURLSource checks the URL, and copies the client to add our rule for redirects.
-func newURLSource(rawURL string, allowHTTP bool, client *http.Client) (*urlSource, error) {
+// parseURL parses KeySetOptions.URL. The error completes a sentence that begins with the name
+// of the option, and does not contain the URL, which may have secrets.
+func parseURL(rawURL string, allowHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Host == "" {
-		return nil, errors.New("URL is not an absolute URL") // url.Parse quotes it all
-	}
 	switch {
+	case err != nil || u.Host == "":
+		return nil, errors.New("is not an absolute URL")
 	case u.Scheme == "https":
 	case u.Scheme != "http":
-		return nil, errors.New("URL must begin with https://")
+		return nil, errors.New("must begin with https://")
 	case !allowHTTP && !isLoopback(u.Hostname()):
-		return nil, errors.New("URL must begin with https://, because who can change the answer on its way can sign tokens; " +
+		return nil, errors.New("must begin with https://, because an attacker who can change the response can sign tokens; " +
 			"a program may allow http on a network that it trusts (KeySetOptions.AllowHTTP)")
 	}
+	return u, nil
+}
+
+// newURLSource copies the client to add the rule for redirects.
+func newURLSource(u *url.URL, client *http.Client) *urlSource {
 	s := &urlSource{url: u}
 	if client == nil {
 		if transport, ok := http.DefaultTransport.(*http.Transport); ok {
@@ -86,7 +91,7 @@ func newURLSource(rawURL string, allowHTTP bool, client *http.Client) (*urlSourc
 	copied := *client
 	copied.CheckRedirect = s.checkRedirect
 	s.client = &copied
-	return s, nil
+	return s
 }
 
 func (s *urlSource) String() string {
@@ -99,8 +104,8 @@ func (s *urlSource) close() {
 	}
 }
 
-// checkRedirect keeps to the origin that the operator trusts. An open redirect there must
-// not hand the set of keys to somebody else, nor https fall back to http.
+// checkRedirect refuses redirects to another origin than that of the URL, which the operator
+// trusts. An open redirect there must not replace the keys, nor lead from https to http.
 func (s *urlSource) checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return errTooManyRedirects
@@ -123,7 +128,7 @@ func (s *urlSource) read(ctx context.Context) ([]byte, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer has status %d", response.StatusCode)
+		return nil, fmt.Errorf("the response has status %d", response.StatusCode)
 	}
 	return readLimited(response.Body)
 }
@@ -145,9 +150,9 @@ var (
 	errOtherOrigin      = errors.New("redirected to another origin")
 )
 
-// bareError takes the URL and the path off an error: the source is named once, by us, and
-// a URL may have a password or a key in it. Of what net/http found wrong with an answer it
-// says only that much, because those errors quote the answer.
+// bareError removes the URL and the path from an error. The caller adds the name of the
+// source, and a URL may contain a password or a key. The details of what net/http found wrong
+// with a response are dropped, because those errors quote it.
 func bareError(err error) error {
 	if inPath := (*os.PathError)(nil); errors.As(err, &inPath) {
 		return inPath.Err
@@ -172,11 +177,11 @@ func bareError(err error) error {
 	case errors.As(err, &system):
 		return system
 	case errors.As(err, &certificate):
-		return errors.New("its certificate is not valid for it")
+		return errors.New("the certificate is not valid")
 	case errors.As(err, &record), errors.As(err, &alert):
 		return errors.New("no TLS connection")
 	}
-	return errors.New("the answer is not HTTP, or cut off")
+	return errors.New("the response is not HTTP, or is cut off")
 }
 
 func isLoopback(host string) bool {

@@ -16,9 +16,8 @@ type StaticAPIKey struct {
 	Key            string // publishable or secret; see [CheckAPIKey]
 }
 
-// StaticAPIKeys is a [APIKeyFinder] over keys that are known at the start and never change.
-// It keeps their digests only, and is safe for concurrent use. The zero value knows no
-// key.
+// StaticAPIKeys is a [consumer.APIKeyFinder] for keys that never change. It stores their
+// digests only, and is safe for concurrent use. The zero value has no keys.
 type StaticAPIKeys struct {
 	keys []staticKey
 }
@@ -28,9 +27,9 @@ type staticKey struct {
 	organizationID string
 }
 
-// NewStaticAPIKeys checks every key with [CheckAPIKey] and refuses an empty organization and
-// a key given twice, also when both are of the same organization. The error names the
-// position in keys, from 0, and never the key.
+// NewStaticAPIKeys returns a StaticAPIKeys. It fails if a key does not pass [CheckAPIKey], has no
+// organization, or is repeated, be it for the same organization. The error contains the index
+// in keys, and never the key.
 func NewStaticAPIKeys(keys []StaticAPIKey) (*StaticAPIKeys, error) {
 	static := &StaticAPIKeys{keys: make([]staticKey, 0, len(keys))}
 	seen := make(map[[sha256.Size]byte]int, len(keys))
@@ -51,12 +50,9 @@ func NewStaticAPIKeys(keys []StaticAPIKey) (*StaticAPIKeys, error) {
 	return static, nil
 }
 
-// OrganizationByKey implements [APIKeyFinder]. It never fails but with
-// consumer.ErrNotFound, and needs neither the context nor the moment.
-//
-// It compares with every key and each in constant time, so that the time that it takes
-// depends on the number of keys only. See [APIKeyFinder] for why an index would do as well.
-func (s *StaticAPIKeys) OrganizationByKey(_ context.Context, digest [sha256.Size]byte, _ time.Time) (string, error) {
+// OrganizationByAPIKey implements [consumer.APIKeyFinder]. Its only error is
+// consumer.ErrNotFound. It compares the digest with that of every key, in constant time.
+func (s *StaticAPIKeys) OrganizationByAPIKey(_ context.Context, digest [sha256.Size]byte, _ time.Time) (string, error) {
 	found := -1
 	for i := range s.keys {
 		equal := subtle.ConstantTimeCompare(s.keys[i].digest[:], digest[:])

@@ -20,12 +20,12 @@ func TestStaticAPIKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]string{publishable: "org_1", secret: "org_1", otherSecret: "org_2"} {
-		if got, err := keys.OrganizationByKey(t.Context(), auth.APIKeyDigest(key), noon); got != want || err != nil {
+		if got, err := keys.OrganizationByAPIKey(t.Context(), auth.APIKeyDigest(key), noon); got != want || err != nil {
 			t.Errorf("got %q, %v; want %s", got, err, want)
 		}
 	}
 	for _, digest := range [][32]byte{{}, auth.APIKeyDigest(otherPublishable), auth.APIKeyDigest(secret[:len(secret)-1])} {
-		if got, err := keys.OrganizationByKey(t.Context(), digest, noon); got != "" || !errors.Is(err, consumer.ErrNotFound) {
+		if got, err := keys.OrganizationByAPIKey(t.Context(), digest, noon); got != "" || !errors.Is(err, consumer.ErrNotFound) {
 			t.Errorf("got %q, %v; want not found", got, err)
 		}
 	}
@@ -37,7 +37,7 @@ func TestStaticAPIKeysEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, keys := range []*auth.StaticAPIKeys{none, new(auth.StaticAPIKeys)} {
-		if _, err := keys.OrganizationByKey(t.Context(), [32]byte{}, time.Time{}); !errors.Is(err, consumer.ErrNotFound) {
+		if _, err := keys.OrganizationByAPIKey(t.Context(), [32]byte{}, time.Time{}); !errors.Is(err, consumer.ErrNotFound) {
 			t.Errorf("got %v", err)
 		}
 	}

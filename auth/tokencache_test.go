@@ -16,7 +16,7 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// consumerToken is a good token at noon of the n-th consumer.
+// consumerToken returns a token of the n-th consumer that is valid at noon.
 func consumerToken(s signer, n int) string {
 	return s.token(plainHeader, payload(map[string]any{"consumerId": fmt.Sprint("cons_", n)}))
 }
@@ -28,7 +28,7 @@ func wantVerified(t *testing.T, verifier *auth.Verifier, token string) {
 	}
 }
 
-// However many tokens there are, there are no more entries than was said.
+// The cache never has more entries than CacheSize.
 func TestCacheSize(t *testing.T) {
 	issuer := newSigner("issuer")
 	keys := staticSet(t, issuer.key(""))
@@ -50,7 +50,7 @@ func TestCacheSize(t *testing.T) {
 	}
 }
 
-// A token that is remembered costs neither a signature check nor memory.
+// A cached token causes no signature check and no allocation.
 func TestCacheHit(t *testing.T) {
 	issuer := newSigner("issuer")
 	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon})
@@ -67,7 +67,7 @@ func TestCacheHit(t *testing.T) {
 	}
 }
 
-// A token is the whole of it: what differs in one character is another.
+// A token that differs in one character from a cached one is another token.
 func TestCacheOtherToken(t *testing.T) {
 	issuer, forger := newSigner("issuer"), newSigner("forger")
 	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon})
@@ -88,7 +88,7 @@ func TestCacheOtherToken(t *testing.T) {
 	}
 }
 
-// Tokens that are refused take no place, however many there are.
+// Tokens that are refused do not displace others.
 func TestCacheFloodOfForgeries(t *testing.T) {
 	issuer, forger := newSigner("issuer"), newSigner("forger")
 	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon, CacheSize: 16})
@@ -111,7 +111,7 @@ func TestCacheFloodOfForgeries(t *testing.T) {
 	}
 }
 
-// While good tokens that come once crowd a bucket, those of clients that poll stay.
+// Tokens of clients that poll stay in the cache while others are used once.
 func TestCachePollingClientsStay(t *testing.T) {
 	issuer := newSigner("issuer")
 	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon, CacheSize: 16})
@@ -131,7 +131,7 @@ func TestCachePollingClientsStay(t *testing.T) {
 	}
 }
 
-// Where all poll, one makes room all the same.
+// A new token is stored also if all others were found lately.
 func TestCacheAllPolling(t *testing.T) {
 	issuer := newSigner("issuer")
 	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon, CacheSize: 16})
@@ -146,7 +146,7 @@ func TestCacheAllPolling(t *testing.T) {
 	}
 }
 
-// Who polled once and does so no more makes room in the end.
+// A token that is no longer used is displaced.
 func TestCacheNoLongerPolling(t *testing.T) {
 	issuer := newSigner("issuer")
 	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon, CacheSize: 16})
@@ -165,7 +165,7 @@ func TestCacheNoLongerPolling(t *testing.T) {
 	}
 }
 
-// Many requests with one new token at once leave one entry.
+// Concurrent requests with one new token store one entry.
 func TestCacheOneEntryPerToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := newSigner("next")
@@ -186,7 +186,7 @@ func TestCacheOneEntryPerToken(t *testing.T) {
 	})
 }
 
-// What has expired makes room first, also for a client that has not polled yet.
+// An expired token is displaced first.
 func TestCacheExpiredMakesRoom(t *testing.T) {
 	issuer := newSigner("issuer")
 	now := noon
@@ -212,7 +212,7 @@ func TestCacheExpiredMakesRoom(t *testing.T) {
 	}
 }
 
-// The clock decides about a token each time, within the same leeway as the first time.
+// The clock is checked for each use of a cached token, with the same leeway.
 func TestCacheTimes(t *testing.T) {
 	issuer := newSigner("issuer")
 	for _, leeway := range []time.Duration{-1, 0, 1500 * time.Millisecond} {
@@ -256,8 +256,7 @@ func TestCacheTimes(t *testing.T) {
 	}
 }
 
-// A token is forgotten with the key that verified it, at the refresh that takes it out, and
-// whatever else the set has then.
+// A cached token is refused after the refresh that removes its key.
 func TestCacheKeyLeavesSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		leaving, staying := newSigner("leaving"), newSigner("staying")
@@ -294,7 +293,7 @@ func TestCacheKeyLeavesSet(t *testing.T) {
 	})
 }
 
-// An issuer that is down, or that says the same again, makes nobody forget.
+// A refresh that fails or changes nothing keeps the cache.
 func TestCacheOutlivesRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := newSigner("issuer")
@@ -311,8 +310,8 @@ func TestCacheOutlivesRefresh(t *testing.T) {
 	})
 }
 
-// Ids of a length that the contract does not know are not kept: they would make the memory
-// that an entry takes a matter of whoever issues tokens.
+// Identities with ids of more than 128 characters on average are not cached, so that an entry
+// has a largest size.
 func TestCacheLongIDs(t *testing.T) {
 	issuer := newSigner("issuer")
 	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon})
@@ -332,8 +331,8 @@ func TestCacheLongIDs(t *testing.T) {
 	}
 }
 
-// Whatever the clock, the keys and the order: with a cache, also a tiny one, a token is good
-// when it is without one, and says the same, and is refused for the same reason.
+// For any order of tokens, clock changes and key changes, a verifier with a cache has the same
+// results as one without.
 func TestCacheChangesNothing(t *testing.T) {
 	signers := []signer{newSigner("a"), newSigner("b"), newSigner("c")}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -394,8 +393,7 @@ func TestCacheChangesNothing(t *testing.T) {
 	})
 }
 
-// Many at once, while tokens crowd the cache and keys rotate: for the race detector, and no
-// good token is refused, no forged one accepted, none says another's name.
+// Concurrent callers get correct results while tokens displace each other and keys rotate.
 func TestCacheConcurrently(t *testing.T) {
 	issuer, forger := newSigner("issuer"), newSigner("forger")
 	source := &transport{}

@@ -8,7 +8,9 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -19,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rejoinhq/rejoin/auth"
+	"github.com/rejoinhq/rejoin/consumer"
 )
 
 func TestVerifierAccepts(t *testing.T) { eachCache(t, verifierAccepts) }
@@ -36,6 +39,10 @@ func verifierAccepts(t *testing.T, size int) {
 		"with kid":                               second.token(headerOf("second"), payload(nil)),
 		"typ absent":                             first.token(`{"alg":"EdDSA"}`, payload(nil)),
 		"typ at+jwt":                             first.token(`{"alg":"EdDSA","typ":"at+jwt"}`, payload(nil)),
+		"typ at+JWT":                             first.token(`{"alg":"EdDSA","typ":"at+JWT"}`, payload(nil)),
+		"typ jwt":                                first.token(`{"alg":"EdDSA","typ":"jwt"}`, payload(nil)),
+		"typ application/at+jwt":                 first.token(`{"alg":"EdDSA","typ":"application/at+jwt"}`, payload(nil)),
+		"typ APPLICATION/JWT":                    first.token(`{"alg":"EdDSA","typ":"APPLICATION/JWT"}`, payload(nil)),
 		"brackets in a string":                   first.token(`{"alg":"EdDSA","hint":["\"`+strings.Repeat("[", 20)+`","\\"]}`, payload(nil)),
 		"an unknown header parameter":            first.token(`{"alg":"EdDSA","x5t":"abc","hint":[1]}`, payload(nil)),
 		"other claims":                           first.token(plainHeader, payload(map[string]any{"sub": "x", "roles": []string{"a"}, "deep": map[string]any{"a": []int{1}}})),
@@ -84,8 +91,8 @@ func TestVerifierExpiresAt(t *testing.T) {
 	}
 }
 
-// TestVerifierRefuses holds the rules one by one. Everything is signed by a key of the set
-// unless the case is about that, so the rule is the only reason to refuse.
+// TestVerifierRefuses tests each rule alone: every token is signed by a key of the set, unless
+// the case is about the signature.
 func TestVerifierRefuses(t *testing.T) { eachCache(t, verifierRefuses) }
 
 func verifierRefuses(t *testing.T, size int) {
@@ -125,6 +132,8 @@ func verifierRefuses(t *testing.T, size int) {
 		{"standard base64 alphabet", parts[0] + "." + parts[1] + "." + strings.Repeat("+", 86), auth.ReasonTokenMalformed},
 		{"another spelling of the last character", respell(good), auth.ReasonTokenMalformed},
 		{"not ASCII", "é" + good, auth.ReasonTokenMalformed},
+		{"another spelling of a signed payload", issuer.sign(parts[0], respelled(segment(payload(nil)+spaces(payload(nil))))), auth.ReasonTokenMalformed},
+		{"another spelling of a signed header", issuer.sign(respelled(segment(plainHeader+spaces(plainHeader))), parts[1]), auth.ReasonTokenMalformed},
 
 		{"header not JSON", issuer.token("EdDSA", payload(nil)), auth.ReasonTokenMalformed},
 		{"header an array", issuer.token(`["EdDSA"]`, payload(nil)), auth.ReasonTokenMalformed},
@@ -155,6 +164,13 @@ func verifierRefuses(t *testing.T, size int) {
 		{"typ of an admission", issuer.token(`{"alg":"EdDSA","typ":"admission+jwt"}`, payload(nil)), auth.ReasonTokenType},
 		{"typ JWE", issuer.token(`{"alg":"EdDSA","typ":"JWE"}`, payload(nil)), auth.ReasonTokenType},
 		{"typ empty", issuer.token(`{"alg":"EdDSA","typ":""}`, payload(nil)), auth.ReasonTokenType},
+		{"typ application/", issuer.token(`{"alg":"EdDSA","typ":"application/"}`, payload(nil)), auth.ReasonTokenType},
+		{"typ application/ twice", issuer.token(`{"alg":"EdDSA","typ":"application/application/jwt"}`, payload(nil)), auth.ReasonTokenType},
+		{"typ of another top-level type", issuer.token(`{"alg":"EdDSA","typ":"text/jwt"}`, payload(nil)), auth.ReasonTokenType},
+		{"typ with another prefix of that length", issuer.token(`{"alg":"EdDSA","typ":"applicationsJWT"}`, payload(nil)), auth.ReasonTokenType},
+		{"typ with a parameter", issuer.token(`{"alg":"EdDSA","typ":"JWT;v=1"}`, payload(nil)), auth.ReasonTokenType},
+		{"typ with a space", issuer.token(`{"alg":"EdDSA","typ":"JWT "}`, payload(nil)), auth.ReasonTokenType},
+		{"typ application/admission+jwt", issuer.token(`{"alg":"EdDSA","typ":"application/admission+jwt"}`, payload(nil)), auth.ReasonTokenType},
 		{"typ null", issuer.token(`{"alg":"EdDSA","typ":null}`, payload(nil)), auth.ReasonTokenType},
 		{"typ not a string", issuer.token(`{"alg":"EdDSA","typ":1}`, payload(nil)), auth.ReasonTokenType},
 
@@ -219,7 +235,7 @@ func verifierRefuses(t *testing.T, size int) {
 		{"exp null", with(map[string]any{"exp": null}), auth.ReasonTokenClaims},
 		{"exp a string", with(map[string]any{"exp": fmt.Sprint(now + 60)}), auth.ReasonTokenClaims},
 		{"exp in another case", with(map[string]any{"exp": nil, "EXP": now + 60}), auth.ReasonTokenClaims},
-		{"exp 0", with(map[string]any{"iat": 0, "exp": 0}), auth.ReasonTokenClaims},
+		{"exp 0", with(map[string]any{"iat": 0, "exp": 0}), auth.ReasonTokenExpired},
 		{"exp negative", with(map[string]any{"exp": -1}), auth.ReasonTokenClaims},
 		{"exp 1e300", raw(strings.Replace(payload(map[string]any{"exp": 777}), "777", "1e300", 1)), auth.ReasonTokenClaims},
 		{"exp 1e400", raw(strings.Replace(payload(map[string]any{"exp": 777}), "777", "1e400", 1)), auth.ReasonTokenMalformed},
@@ -249,6 +265,19 @@ func verifierRefuses(t *testing.T, size int) {
 		{"payment with a session", with(map[string]any{"paymentToken": "t"}), auth.ReasonTokenPurpose},
 		{"admission by its type", with(map[string]any{"type": "admission"}), auth.ReasonTokenPurpose},
 		{"admission by its use", with(map[string]any{"token_use": "Admission"}), auth.ReasonTokenPurpose},
+		{"admission as the only scope of an array", with(map[string]any{"scope": []string{"admission"}}), auth.ReasonTokenPurpose},
+		{"admission among scopes", with(map[string]any{"scope": "openid queue:admission"}), auth.ReasonTokenPurpose},
+		{"admission among scopes of an array", with(map[string]any{"scope": []string{"openid", "ADMISSION"}}), auth.ReasonTokenPurpose},
+		{"admission inside an object", with(map[string]any{"use": map[string]any{"kind": "admission"}}), auth.ReasonTokenPurpose},
+		{"purpose a number", with(map[string]any{"purpose": 1}), auth.ReasonTokenPurpose},
+		{"purpose true", with(map[string]any{"type": true}), auth.ReasonTokenPurpose},
+		{"purpose a number, with a harmless one after it", with(map[string]any{"scope": 1, "use": "access"}), auth.ReasonTokenPurpose},
+		{"scope with an escape", raw(`{"scope":"\u0061dmission",` + payload(nil)[1:]), auth.ReasonTokenPurpose},
+
+		{"cnf", with(map[string]any{"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}), auth.ReasonTokenBound},
+		{"cnf empty", with(map[string]any{"cnf": map[string]any{}}), auth.ReasonTokenBound},
+		{"cnf a string", with(map[string]any{"cnf": "jkt"}), auth.ReasonTokenBound},
+		{"cnf null", with(map[string]any{"cnf": null}), auth.ReasonTokenBound},
 		{"admission with nothing of its own", with(map[string]any{"sessionId": nil, "sub": "cons_1"}), auth.ReasonTokenClaims},
 		{"publishable key", "pk_test_aaaaaaaaaaaaaaaaaaaaaaaa", auth.ReasonTokenMalformed},
 		{"secret key", "sk_test_aaaaaaaaaaaaaaaaaaaaaaaa", auth.ReasonTokenMalformed},
@@ -268,16 +297,16 @@ func verifierRefuses(t *testing.T, size int) {
 	}
 }
 
-// respell changes the last character of the signature within the bits that it has to spare,
-// so that lenient decoders see the same bytes.
+// respell changes the last character of the signature to another one that lenient decoders
+// decode to the same bytes.
 func respell(token string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, token[len(token)-1])
 	return token[:len(token)-1] + alphabet[last+1:last+2]
 }
 
-// malleate adds the order of the group to the second half of the signature, which makes a
-// second one of it for who does not check the range (RFC 8032, section 8.4).
+// malleate adds the order of the group to the second half of the signature. The result is valid
+// for a verifier that does not check the range (RFC 8032, section 8.4).
 func malleate(token string) string {
 	dot := strings.LastIndexByte(token, '.')
 	signature, _ := base64.RawURLEncoding.DecodeString(token[dot+1:])
@@ -366,28 +395,137 @@ func TestVerifierOptions(t *testing.T) {
 func TestNewVerifierRefuses(t *testing.T) {
 	keys := staticSet(t, newSigner("issuer").key(""))
 	for option, options := range map[string]auth.VerifierOptions{
-		"Keys is missing":                    {},
-		"Keys is missing, and so":            {KeysByOrganization: map[string]*auth.KeySet{}},
-		"Keys and KeysByOrganization":        {Keys: keys, KeysByOrganization: map[string]*auth.KeySet{"org_1": keys}},
-		"Keys was not made":                  {Keys: new(auth.KeySet)},
-		"MaxLifetime":                        {Keys: keys, MaxLifetime: -1},
-		"MaxTokenSize":                       {Keys: keys, MaxTokenSize: -1},
-		"CacheSize":                          {Keys: keys, CacheSize: 1<<24 + 1},
-		"KeysByOrganization has":             {KeysByOrganization: map[string]*auth.KeySet{"": keys}},
-		`KeysByOrganization["org_1"]`:        {KeysByOrganization: map[string]*auth.KeySet{"org_1": nil}},
-		`KeysByOrganization["org_2"] is mis`: {KeysByOrganization: map[string]*auth.KeySet{"org_1": keys, "org_2": new(auth.KeySet)}},
+		"Keys or KeysByOrganization is required":  {},
+		"Keys or KeysByOrganization is":           {KeysByOrganization: map[string]*auth.KeySet{}},
+		"Keys and KeysByOrganization must":        {Keys: keys, KeysByOrganization: map[string]*auth.KeySet{"org_1": keys}},
+		"Keys must come from NewKeySet":           {Keys: new(auth.KeySet)},
+		"MaxLifetime":                             {Keys: keys, MaxLifetime: -1},
+		"MaxTokenSize":                            {Keys: keys, MaxTokenSize: -1},
+		"CacheSize":                               {Keys: keys, CacheSize: 1<<24 + 1},
+		`KeysByOrganization[""] must have`:        {KeysByOrganization: map[string]*auth.KeySet{"": keys}},
+		`KeysByOrganization["org_1"] must come`:   {KeysByOrganization: map[string]*auth.KeySet{"org_1": nil}},
+		`KeysByOrganization["org_2"] must come f`: {KeysByOrganization: map[string]*auth.KeySet{"org_1": keys, "org_2": new(auth.KeySet)}},
 	} {
-		if _, err := auth.NewVerifier(options); err == nil || !strings.HasPrefix(err.Error(), "auth: VerifierOptions."+option) {
+		if _, err := auth.NewVerifier(options); err == nil || !strings.HasPrefix(err.Error(), "auth: VerifierOptions: "+option) {
 			t.Errorf("%s: got %v", option, err)
 		}
 	}
 }
 
-// The clock of a Verifier defaults to the system's.
+// spaces returns white space that fills the last bits of a segment only in part.
+func spaces(text string) string { return strings.Repeat(" ", 4-len(text)%3) }
+
+// respelled sets a spare bit of the last character of a segment.
+func respelled(segment string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(alphabet, segment[len(segment)-1])
+	return segment[:len(segment)-1] + alphabet[last+1:last+2]
+}
+
+// VerifyFor refuses a token of another organization, verified before or not, and every token
+// without an organization to compare with.
+func TestVerifyForChecksTheOrganization(t *testing.T) {
+	eachCache(t, func(t *testing.T, size int) {
+		issuer := newSigner("issuer")
+		verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon, CacheSize: size})
+		token := issuer.token(plainHeader, payload(nil))
+		for range 2 {
+			for organizationID, valid := range map[string]bool{"org_1": true, "org_2": false, "ORG_1": false, "org_": false, "": false} {
+				identity, err := verifier.VerifyFor(t.Context(), token, organizationID)
+				if valid && (err != nil || identity.OrganizationID != "org_1") {
+					t.Errorf("%q: got %v, %v", organizationID, identity, err)
+				}
+				if !valid {
+					wantReason(t, err, auth.ReasonOrganizationMismatch)
+					if identity != (auth.Identity{}) {
+						t.Errorf("%q: a refused token has an identity", organizationID)
+					}
+				}
+			}
+		}
+	})
+}
+
+// MaxTokenSize is the length of the longest token that is accepted.
+func TestVerifierMaxTokenSize(t *testing.T) {
+	issuer := newSigner("issuer")
+	token := issuer.token(plainHeader, payload(nil))
+	for excess, valid := range map[int]bool{0: true, 1: false} {
+		verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: atNoon, MaxTokenSize: len(token) - excess})
+		if _, err := verifier.Verify(t.Context(), token); (err == nil) != valid {
+			t.Errorf("%d characters too long: %v", excess, err)
+		}
+	}
+}
+
+// The latest exp is the last second of the year 9999.
+func TestVerifierLatestDate(t *testing.T) {
+	issuer := newSigner("issuer")
+	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key("")), Now: func() time.Time { return last.Add(-time.Hour) }})
+	for seconds, valid := range map[int64]bool{0: true, 1: false} {
+		claims := object(goodClaims(last.Add(-time.Hour)), map[string]any{"exp": last.Unix() + seconds})
+		if _, err := verifier.Verify(t.Context(), issuer.token(plainHeader, claims)); (err == nil) != valid {
+			t.Errorf("exp %d s after it: %v", seconds, err)
+		}
+	}
+}
+
+// Every constructor names all invalid options at once.
+func TestInvalidOptions(t *testing.T) {
+	_, keySet := auth.NewKeySet(t.Context(), auth.KeySetOptions{
+		URL: "ftp://issuer.example/", RefreshInterval: -1, ForcedRefreshInterval: -1, StartTimeout: -1, MaxStaleness: -1,
+	})
+	_, verifier := auth.NewVerifier(auth.VerifierOptions{MaxLifetime: -1, MaxTokenSize: -1, CacheSize: 1<<24 + 1})
+	_, cache := auth.NewAPIKeyCache(auth.APIKeyCacheOptions{MaxAge: -1, MaxEntries: -1})
+	_, authenticator := auth.New(auth.Options{})
+	for _, test := range []struct {
+		err    error
+		fields []string
+	}{
+		{keySet, []string{"URL", "RefreshInterval", "ForcedRefreshInterval", "StartTimeout", "MaxStaleness"}},
+		{verifier, []string{"Keys", "MaxLifetime", "MaxTokenSize", "CacheSize"}},
+		{cache, []string{"Finder", "MaxAge", "MaxEntries"}},
+		{authenticator, []string{"APIKeys"}},
+	} {
+		invalid, ok := errors.AsType[*consumer.ValidationError](test.err)
+		if !ok || !errors.Is(test.err, consumer.ErrInvalid) {
+			t.Errorf("got %v", test.err)
+			continue
+		}
+		var got []string
+		for _, field := range invalid.Fields {
+			got = append(got, field.Field)
+		}
+		if diff := cmp.Diff(test.fields, got); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", test.err, diff)
+		}
+	}
+}
+
+// The default clock of a Verifier is that of the system.
 func TestVerifierDefaultClock(t *testing.T) {
 	issuer := newSigner("issuer")
 	verifier := newVerifier(t, auth.VerifierOptions{Keys: staticSet(t, issuer.key(""))})
 	if _, err := verifier.Verify(t.Context(), issuer.token(plainHeader, object(goodClaims(time.Now()), nil))); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The largest options do not overflow.
+func TestVerifierLargestOptions(t *testing.T) {
+	issuer := newSigner("issuer")
+	for name, options := range map[string]auth.VerifierOptions{
+		"MaxLifetime":            {MaxLifetime: math.MaxInt64},
+		"Leeway":                 {Leeway: math.MaxInt64},
+		"MaxLifetime and Leeway": {MaxLifetime: math.MaxInt64, Leeway: math.MaxInt64},
+	} {
+		options.Keys, options.Now = staticSet(t, issuer.key("")), atNoon
+		verifier := newVerifier(t, options)
+		for range 2 { // verified, then found in the cache
+			if _, err := verifier.Verify(t.Context(), issuer.token(plainHeader, payload(nil))); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	}
 }

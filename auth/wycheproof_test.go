@@ -12,17 +12,15 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// The vectors are a module that is downloaded when the test runs. They are neither in this
-// tree nor in go.mod: nobody who builds the library needs them. The checksum is the one that
-// go.sum would have.
+// The vectors are a module that the test downloads. They are not in go.mod, because the library
+// does not need them. The checksum is the one that go.sum would have.
 const (
 	wycheproof    = "github.com/c2sp/wycheproof@v0.0.0-20260902155932-3fa63dd0344a"
 	wycheproofSum = "h1:pNbL2nztRsWfW/ispAwsvcDFxs9Id38uIsR2/Up5G2c="
 )
 
-// TestWycheproof verifies Wycheproof's Ed25519 signatures with the keys of our sets, read from
-// a file and given in memory, as tokens with and without kid get them. No vector is left out,
-// and no key of theirs is one that we refuse.
+// TestWycheproof verifies Wycheproof's Ed25519 signatures with keys from a file and in memory,
+// with and without kid. It uses all vectors, and no key of theirs is rejected.
 func TestWycheproof(t *testing.T) {
 	var vectors struct {
 		NumberOfTests int
@@ -74,7 +72,7 @@ func TestWycheproof(t *testing.T) {
 	}
 }
 
-// downloadModule returns the directory of a module of that version and checksum.
+// downloadModule returns the directory of a module with that version and checksum.
 func downloadModule(t *testing.T, module, sum string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -96,8 +94,8 @@ func downloadModule(t *testing.T, module, sum string) string {
 	return downloaded.Dir
 }
 
-// unreachable ends a test that needs something from outside, such as a registry, that is not
-// there: in CI it fails, and elsewhere it is skipped.
+// unreachable ends a test that needs something that is missing, such as a registry. The test
+// fails in CI, and is skipped elsewhere.
 func unreachable(t *testing.T, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {

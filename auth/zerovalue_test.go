@@ -8,14 +8,14 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// What was not made by its constructor lets nobody in, and does not panic.
+// Values that were not made by a constructor authenticate nobody, and do not panic.
 func TestZeroValues(t *testing.T) {
 	var authenticator auth.Authenticator
 	r := request(one(publishable), one("Bearer "+secret))
-	if _, err := authenticator.AuthenticateConsumer(r); err == nil || errors.Is(err, auth.ErrUnauthenticated) {
+	if _, err := authenticator.AuthenticateConsumer(t.Context(), r); err == nil || errors.Is(err, auth.ErrUnauthenticated) {
 		t.Errorf("Authenticator: %v", err)
 	}
-	if _, err := authenticator.AuthenticateServer(r); err == nil || errors.Is(err, auth.ErrUnauthenticated) {
+	if _, err := authenticator.AuthenticateServer(t.Context(), r); err == nil || errors.Is(err, auth.ErrUnauthenticated) {
 		t.Errorf("Authenticator: %v", err)
 	}
 
@@ -35,7 +35,7 @@ func TestZeroValues(t *testing.T) {
 	}
 
 	var cache auth.APIKeyCache
-	if _, err := cache.OrganizationByKey(t.Context(), auth.APIKeyDigest(secret), noon); err == nil || errors.Is(err, consumer.ErrNotFound) {
+	if _, err := cache.OrganizationByAPIKey(t.Context(), auth.APIKeyDigest(secret), noon); err == nil || errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("APIKeyCache: %v", err)
 	}
 }

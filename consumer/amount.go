@@ -2,10 +2,9 @@ package consumer
 
 import "strings"
 
-// Amount is an exact decimal without sign or exponent: up to 12 digits before the
-// point and up to 8 after it, no superfluous leading zero, kept with the digits
-// that were recorded ("250.00" stays "250.00"). It never passes through a binary
-// float. The empty Amount is not valid.
+// Amount is an exact decimal without sign or exponent: up to 12 digits before the point and
+// up to 8 after it, without superfluous leading zeros. It keeps the digits that were
+// recorded, so "250.00" remains "250.00". The empty Amount is invalid.
 type Amount string
 
 const (
@@ -13,7 +12,7 @@ const (
 	maxFractionDigits = 8
 )
 
-// Valid reports whether the amount has the form that the type promises.
+// Valid reports whether the amount has this form.
 func (a Amount) Valid() bool {
 	integer, fraction, hasPoint := strings.Cut(string(a), ".")
 	switch {

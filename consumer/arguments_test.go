@@ -23,7 +23,7 @@ func TestValidateMergeNamesWhatIsBad(t *testing.T) {
 		"everything is bad, and named once": {"", "", "", []string{"consumerId", "guestId", "organizationId"}},
 	} {
 		t.Run(rule, func(t *testing.T) {
-			err := consumer.ValidateMerge(c.organizationID, c.guestID, c.consumerID)
+			err := consumer.Merge{OrganizationID: c.organizationID, GuestID: c.guestID, ConsumerID: c.consumerID}.Validate()
 			if diff := cmp.Diff(c.fields, badFields(t, err)); diff != "" {
 				t.Errorf("bad fields (-want +got):\n%s", diff)
 			}
@@ -47,7 +47,7 @@ func TestValidatePurgeNamesWhatIsBad(t *testing.T) {
 		"a moment far beyond what is stored": {time.Unix(1<<60, 0), 1, []string{"before"}},
 	} {
 		t.Run(rule, func(t *testing.T) {
-			if diff := cmp.Diff(c.fields, badFields(t, consumer.ValidatePurge(c.before, c.limit))); diff != "" {
+			if diff := cmp.Diff(c.fields, badFields(t, consumer.Purge{Before: c.before, Limit: c.limit}.Validate())); diff != "" {
 				t.Errorf("bad fields (-want +got):\n%s", diff)
 			}
 		})

@@ -2,25 +2,27 @@ package consumer
 
 import "fmt"
 
-// Batch is what one call to [Writer.Write] writes, all of it or nothing. It may
-// concern any number of consumers and organizations, and the same record more than
-// once: the greater [Version] wins, whatever the order.
+// Batch holds the records that one call to [Writer.Write] writes, all or none. They may be
+// about any number of consumers and organizations. If a batch holds a record several
+// times, the greatest [Version] remains, whatever the order.
 type Batch struct {
 	Consumers      []Consumer
 	Participations []Participation
 	Admissions     []Admission
+	Distributions  []Distribution
 	APIKeys        []APIKey
 }
 
-// Prepare returns the batch as a store keeps it, every record normalized, or a
-// [*ValidationError] that names every bad field of every record. A store calls it
-// first; the receiver is left alone.
+// Prepare returns a copy of the batch with every record normalized, or a
+// [*ValidationError] that names every bad field of every record. An implementation of
+// [Writer] calls it first.
 func (b Batch) Prepare() (Batch, error) {
 	var fields []FieldError
 	prepared := Batch{
 		Consumers:      prepareAll("consumers", b.Consumers, Consumer.Normalized, &fields),
 		Participations: prepareAll("participations", b.Participations, Participation.Normalized, &fields),
 		Admissions:     prepareAll("admissions", b.Admissions, Admission.Normalized, &fields),
+		Distributions:  prepareAll("distributions", b.Distributions, Distribution.Normalized, &fields),
 		APIKeys:        prepareAll("apiKeys", b.APIKeys, APIKey.Normalized, &fields),
 	}
 	return prepared, validationError(fields)
@@ -35,7 +37,12 @@ func prepareAll[R any](name string, records []R, normalized func(R) R, fields *[
 	return prepared
 }
 
-// fieldErrorsAt judges the normalized record at a place in a list of the batch.
+// Records returns the number of records in the batch, without API keys.
+func (b Batch) Records() int {
+	return len(b.Consumers) + len(b.Participations) + len(b.Admissions) + len(b.Distributions)
+}
+
+// fieldErrorsAt validates the normalized record with index i in a list of the batch.
 func fieldErrorsAt(list string, i int, record any) []FieldError {
 	fields := fieldErrors(record)
 	for j := range fields {
@@ -44,23 +51,13 @@ func fieldErrorsAt(list string, i int, record any) []FieldError {
 	return fields
 }
 
-// ConsumerKey names one consumer of one organization.
-type ConsumerKey struct {
-	OrganizationID string `validate:"id"`
-	ConsumerID     string `validate:"id,consumer_id"`
-}
-
-// Validate returns a [*ValidationError] that names the ids which are impossible, as
-// organizationId and consumerId, or nil.
-func (k ConsumerKey) Validate() error { return validationError(fieldErrors(k)) }
-
-// ConsumerKeys returns, each once and in the order of their first appearance, the
-// consumers that the batch concerns.
-func (b Batch) ConsumerKeys() []ConsumerKey {
-	var keys []ConsumerKey
-	seen := make(map[ConsumerKey]bool)
+// ConsumerKeys returns the consumers that the records of the batch are about, each once, in
+// the order of their first appearance.
+func (b Batch) ConsumerKeys() []Key {
+	var keys []Key
+	seen := make(map[Key]bool)
 	add := func(organizationID, consumerID string) {
-		key := ConsumerKey{organizationID, consumerID}
+		key := Key{organizationID, consumerID}
 		if !seen[key] {
 			seen[key] = true
 			keys = append(keys, key)

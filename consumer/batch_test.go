@@ -22,12 +22,13 @@ func TestBatchPrepareNamesEveryBadFieldByItsPath(t *testing.T) {
 			validAdmission(),
 			validAdmission(func(a *consumer.Admission) { a.DistributionType = "waitlist" }),
 		},
-		APIKeys: []consumer.APIKey{validKey(func(k *consumer.APIKey) { k.Kind = "" })},
+		Distributions: []consumer.Distribution{validDistribution("queue"), validDistribution("draw", serving(1))},
+		APIKeys:       []consumer.APIKey{validKey(func(k *consumer.APIKey) { k.Kind = "" })},
 	}
 	_, err := batch.Prepare()
 	want := []string{
 		"admissions[1].distributionType", "apiKeys[0].kind", "consumers[0].email", "consumers[0].phone",
-		"participations[3].status", "participations[4].enteredAt",
+		"distributions[1].serving", "participations[3].status", "participations[4].enteredAt",
 	}
 	if diff := cmp.Diff(want, badFields(t, err)); diff != "" {
 		t.Errorf("bad fields (-want +got):\n%s", diff)
@@ -57,9 +58,10 @@ func TestBatchPrepareNamesTheRecordsInTheirOrder(t *testing.T) {
 func TestBatchPrepareNormalizesEveryRecordOfACopy(t *testing.T) {
 	odd := noon.In(time.FixedZone("east", 3600)).Add(1999)
 	batch := consumer.Batch{
-		Consumers:      []consumer.Consumer{validConsumer(func(c *consumer.Consumer) { c.CreatedAt = odd })},
-		Participations: []consumer.Participation{validParticipation("queue", func(p *consumer.Participation) { p.EnteredAt = odd })},
-		Admissions:     []consumer.Admission{validAdmission(func(a *consumer.Admission) { a.AdmittedAt = odd })},
+		Consumers:      []consumer.Consumer{validConsumer(func(c *consumer.Consumer) { c.CreatedAt, c.UpdatedAt = odd, odd })},
+		Participations: []consumer.Participation{validParticipation("queue", func(p *consumer.Participation) { p.EnteredAt, p.UpdatedAt = odd, odd })},
+		Admissions:     []consumer.Admission{validAdmission(func(a *consumer.Admission) { a.AdmittedAt, a.UpdatedAt = odd, odd })},
+		Distributions:  []consumer.Distribution{validDistribution("draw", endedAt(odd), func(d *consumer.Distribution) { d.UpdatedAt = odd })},
 		APIKeys:        []consumer.APIKey{validKey(func(k *consumer.APIKey) { k.CreatedAt = odd })},
 	}
 	prepared, err := batch.Prepare()
@@ -70,10 +72,11 @@ func TestBatchPrepareNormalizesEveryRecordOfACopy(t *testing.T) {
 		prepared.Consumers[0].CreatedAt, prepared.Consumers[0].UpdatedAt,
 		prepared.Participations[0].EnteredAt, prepared.Participations[0].UpdatedAt,
 		prepared.Admissions[0].AdmittedAt, prepared.Admissions[0].UpdatedAt,
+		*prepared.Distributions[0].EndedAt, prepared.Distributions[0].UpdatedAt,
 		prepared.APIKeys[0].CreatedAt,
 	})
 	if batch.Consumers[0].CreatedAt != odd || batch.Participations[0].EnteredAt != odd ||
-		batch.Admissions[0].AdmittedAt != odd || batch.APIKeys[0].CreatedAt != odd {
+		batch.Admissions[0].AdmittedAt != odd || *batch.Distributions[0].EndedAt != odd || batch.APIKeys[0].CreatedAt != odd {
 		t.Error("the receiver was normalized")
 	}
 }
@@ -94,7 +97,7 @@ func TestBatchConsumerKeysNamesEachConsumerOnce(t *testing.T) {
 		Admissions: []consumer.Admission{validAdmission(func(a *consumer.Admission) { a.ConsumerID = "CONS_1" }), validAdmission()},
 		APIKeys:    []consumer.APIKey{validKey(func(k *consumer.APIKey) { k.OrganizationID = "org_3" })},
 	}
-	want := []consumer.ConsumerKey{{"org_1", "cons_1"}, {"org_1", "cons_2"}, {"org_2", "cons_1"}, {"org_1", "CONS_1"}}
+	want := []consumer.Key{{"org_1", "cons_1"}, {"org_1", "cons_2"}, {"org_2", "cons_1"}, {"org_1", "CONS_1"}}
 	if diff := cmp.Diff(want, batch.ConsumerKeys()); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}

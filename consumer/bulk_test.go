@@ -13,8 +13,8 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// bulkWriter is a Writer that remembers what it was given. The records of a consumer
-// of whom it has none yet are applied, all others are stale.
+// bulkWriter is a Writer that records its batches. It applies the records of a consumer
+// that it has none of, and counts all others as stale.
 type bulkWriter struct {
 	erased         map[string]bool
 	stored         map[string]int // records by consumer
@@ -73,11 +73,14 @@ func recordsByConsumer(batch consumer.Batch) map[string]int {
 	for _, a := range batch.Admissions {
 		records[a.ConsumerID]++
 	}
+	for _, d := range batch.Distributions {
+		records[string(d.Type)+" "+d.ID]++
+	}
 	return records
 }
 
 func countRecords(batch consumer.Batch) int {
-	return len(batch.Consumers) + len(batch.Participations) + len(batch.Admissions)
+	return len(batch.Consumers) + len(batch.Participations) + len(batch.Admissions) + len(batch.Distributions)
 }
 
 func bulkID(n int) string { return fmt.Sprintf("cons_%d", n) }
@@ -86,7 +89,7 @@ func participationOf(id string) consumer.Participation {
 	return validParticipation("queue", func(p *consumer.Participation) { p.ConsumerID = id })
 }
 
-// oneRecordEach is a batch of one participation of each of so many consumers.
+// oneRecordEach returns a batch with one participation for each of several consumers.
 func oneRecordEach(consumers int) consumer.Batch {
 	var batch consumer.Batch
 	for n := range consumers {
@@ -130,7 +133,7 @@ func TestWriteBulkWritesAboutAThousandRecordsAtATime(t *testing.T) {
 	}
 }
 
-// TestWriteBulkWritesAConsumerAtOnce has the records of each as far apart as can be.
+// TestWriteBulkWritesAConsumerAtOnce has the records of each consumer far apart.
 func TestWriteBulkWritesAConsumerAtOnce(t *testing.T) {
 	batch := oneRecordEach(1500)
 	batch.Participations = slices.Repeat(batch.Participations, 3)
@@ -151,6 +154,30 @@ func TestWriteBulkWritesAConsumerAtOnce(t *testing.T) {
 		if n, large := countRecords(taken), recordsByConsumer(taken)["large"]; n-large > 1000+4 {
 			t.Errorf("a write holds %d records", n)
 		}
+	}
+}
+
+// TestWriteBulkWritesDistributions: a distribution is about no consumer, so it is written or
+// refused by itself.
+func TestWriteBulkWritesDistributions(t *testing.T) {
+	batch := oneRecordEach(2)
+	batch.Participations[0].Status = "NONE"
+	for n := range 1500 {
+		batch.Distributions = append(batch.Distributions, validDistribution("queue", func(d *consumer.Distribution) { d.ID = bulkID(n) }))
+	}
+	batch.Distributions[7].Type = "waitlist"
+	w := newBulkWriter()
+	result := writeBulk(t, w, batch)
+	checkBulk(t, result, 1500, 0, bulkID(0), "")
+	if diff := cmp.Diff([]string{"distributions[7].type"}, badFields(t, result.Refused[1].Err)); diff != "" {
+		t.Errorf("bad fields (-want +got):\n%s", diff)
+	}
+	want := consumer.Refusal{Distribution: batch.Distributions[7].Key(), Records: 1, Err: result.Refused[1].Err}
+	if got := result.Refused[1]; got != want {
+		t.Errorf("refused %+v, want %+v", got, want)
+	}
+	if len(w.taken) != 2 || batch.Records() != 1502 {
+		t.Errorf("%d writes of a batch of %d records", len(w.taken), batch.Records())
 	}
 }
 
@@ -332,7 +359,7 @@ func TestWriteBulkEndsWithItsContext(t *testing.T) {
 	checkBulk(t, result, 1000, 0)
 }
 
-// TestWriteBulkEndsWithAnyWriter meets one that calls erased what names nobody.
+// TestWriteBulkEndsWithAnyWriter has a Writer that returns ErrErased for any batch.
 func TestWriteBulkEndsWithAnyWriter(t *testing.T) {
 	w := newBulkWriter()
 	w.fail = func(consumer.Batch) error { return consumer.ErrErased }
@@ -342,8 +369,8 @@ func TestWriteBulkEndsWithAnyWriter(t *testing.T) {
 	}
 }
 
-// TestWriteBulkLosesNoRecord holds that every record is applied, stale or refused,
-// and that the store has exactly what was not refused.
+// TestWriteBulkLosesNoRecord requires that every record is applied, stale or refused, and
+// that the store has exactly those that were not refused.
 func TestWriteBulkLosesNoRecord(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w, bad := newBulkWriter(), make(map[string]bool)

@@ -1,15 +1,19 @@
 package consumer
 
 import (
+	"encoding/hex"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// AppendCanonical appends the canonical JSON of the profile (see [Version]) and
-// returns the extended slice. The standard decoders read it back.
-func (c Consumer) AppendCanonical(dst []byte) []byte {
+// canonicalSize is enough for most records.
+const canonicalSize = 384
+
+// canonical returns the canonical JSON of the profile (see [Version]).
+func (c Consumer) canonical() []byte {
+	dst := make([]byte, 0, canonicalSize)
 	dst = appendString(append(dst, `{"id":`...), c.ID)
 	dst = appendOptionalString(dst, `,"email":`, c.Email)
 	dst = appendOptionalString(dst, `,"phone":`, c.Phone)
@@ -19,9 +23,9 @@ func (c Consumer) AppendCanonical(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendCanonical appends the canonical JSON of the participation (see [Version])
-// and returns the extended slice. The standard decoders read it back.
-func (p Participation) AppendCanonical(dst []byte) []byte {
+// canonical returns the canonical JSON of the participation (see [Version]).
+func (p Participation) canonical() []byte {
+	dst := make([]byte, 0, canonicalSize)
 	dst = appendString(append(dst, `{"type":`...), string(p.Type))
 	dst = appendString(append(dst, `,"id":`...), p.ID)
 	dst = appendString(append(dst, `,"experienceId":`...), p.ExperienceID)
@@ -29,6 +33,7 @@ func (p Participation) AppendCanonical(dst []byte) []byte {
 	dst = appendString(append(dst, `,"status":`...), string(p.Status))
 	dst = appendTime(append(dst, `,"enteredAt":`...), p.EnteredAt)
 	dst = appendOptionalInt(dst, `,"position":`, p.Position)
+	dst = appendOptionalInt(dst, `,"ticket":`, p.Ticket)
 	dst = appendOptionalTime(dst, `,"admittedAt":`, p.AdmittedAt)
 	dst = appendOptionalString(dst, `,"admissionToken":`, p.AdmissionToken)
 	dst = appendOptionalTime(dst, `,"expiresAt":`, p.ExpiresAt)
@@ -41,9 +46,9 @@ func (p Participation) AppendCanonical(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendCanonical appends the canonical JSON of the admission (see [Version]) and
-// returns the extended slice. The standard decoders read it back.
-func (a Admission) AppendCanonical(dst []byte) []byte {
+// canonical returns the canonical JSON of the admission (see [Version]).
+func (a Admission) canonical() []byte {
+	dst := make([]byte, 0, canonicalSize)
 	dst = appendString(append(dst, `{"distributionType":`...), string(a.DistributionType))
 	dst = appendString(append(dst, `,"distributionId":`...), a.DistributionID)
 	dst = appendString(append(dst, `,"experienceId":`...), a.ExperienceID)
@@ -56,8 +61,25 @@ func (a Admission) AppendCanonical(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// appendString never fails: a string that is not UTF-8, which no valid record has,
-// is written as a Go literal, so that different strings stay different.
+// canonical returns the canonical JSON of the distribution (see [Version]), with the
+// [Key.Digest] of the winner, in hexadecimal, as winnerId.
+func (d Distribution) canonical() []byte {
+	dst := make([]byte, 0, canonicalSize)
+	dst = appendString(append(dst, `{"type":`...), string(d.Type))
+	dst = appendString(append(dst, `,"id":`...), d.ID)
+	dst = appendOptionalInt(dst, `,"serving":`, d.Serving)
+	dst = appendOptionalTime(dst, `,"endedAt":`, d.EndedAt)
+	if d.WinnerID != nil {
+		digest := Key{d.OrganizationID, *d.WinnerID}.Digest()
+		dst = append(dst, `,"winnerId":"`...)
+		dst = append(hex.AppendEncode(dst, digest[:]), '"')
+	}
+	dst = appendTime(append(dst, `,"updatedAt":`...), d.UpdatedAt)
+	return append(dst, '}')
+}
+
+// appendString appends a string that is not UTF-8, which no valid record has, as a Go
+// literal, so that different strings remain different.
 func appendString(dst []byte, s string) []byte {
 	quoted, err := jsontext.AppendQuote(dst, s)
 	if err != nil {

@@ -2,64 +2,66 @@ package consumer
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"time"
 )
 
-// ChangeFeed says whose records change, so that what was derived from them is derived
-// anew: an event stream, a cache.
+// ChangeFeed notifies of changed records, so that a cache or an event stream can refresh
+// what it derived from them.
 type ChangeFeed interface {
-	// Changes tells the listener of all changes until the context ends, and then
-	// returns its error. It calls Following before anything else, and anew after each
-	// Lost.
+	// Changes notifies the listener of all changes until ctx ends, and then returns the
+	// error of ctx. It calls Following first.
 	//
-	// While it follows, it calls Changed after every write, merge and erasure that
-	// changed what [SnapshotReader.Snapshot] returns for a consumer, whichever process
-	// made it, and it does so once the change can be read: a Snapshot that begins
-	// after the call shows it. It may name consumers of whom nothing changed. A purge is
-	// no change.
+	// After Following, it calls Changed after every write, merge and erasure that changed
+	// what [Reader.Snapshot] returns for a consumer, whichever process made it, once the
+	// change can be read: a Snapshot that begins after the call shows it. It may also name
+	// consumers that did not change. A purge is not a change.
 	//
-	// A Store that cannot follow its database calls Lost, tries again, and calls
-	// Following once it can. It returns [ErrSchema] when the database does not have the
-	// schema of the program, and [ErrUnavailable] when the Store was closed.
+	// If Changes cannot tell what changed, it calls Following again. If it cannot follow
+	// the database, it calls Lost, tries again, and calls Following when it succeeds. It
+	// returns [ErrSchema] if the database does not have the schema of the program, and
+	// [ErrUnavailable] if the Store was closed.
 	Changes(ctx context.Context, listener ChangeListener) error
 }
 
-// ChangeListener is told by a [ChangeFeed]. One call to it ends before the next begins, and
-// each should return soon, because all others wait for it.
+// ExactChangeFeed is a [ChangeFeed] with which a listener can decide how current it is.
+// storage/sqlite implements it. Find it with a type assertion.
+//
+// It calls Changed for a change that the Store itself made before the method that made the
+// change returns. So what a process wrote shows in its next response.
+type ExactChangeFeed interface {
+	ChangeFeed
+	// CatchUp returns nil once the listeners have been notified of every change that this
+	// Store made before the call, and of every change that another process committed
+	// before the call or, if the Store was opened with a bound, longer before the call
+	// than the bound (see for example storage/sqlite's Options.PollInterval). It returns
+	// an error if that is not certain. It is cheap enough for every request.
+	CatchUp(ctx context.Context) error
+}
+
+// Change lists what changed. All listeners share it, so a listener must not modify it.
+type Change struct {
+	// Consumers holds the [Key.Hash] of each consumer whose records changed.
+	Consumers []uint64
+	// Distributions holds the [DistributionKey.Hash] of each distribution whose record
+	// changed. The consumers in it are not listed.
+	Distributions []uint64
+}
+
+// ChangeListener receives the notifications of a [ChangeFeed]. The feed makes one call at a
+// time. A call should return soon, because other listeners and writers wait for it. It may
+// read from the Store, but must not write to it.
 type ChangeListener interface {
-	// Following says that from now on nothing is missed: of every change that a Snapshot
-	// which begins after the call does not show yet, Changed will tell. Of what happened
-	// before it says nothing, so whatever was derived earlier must be derived anew.
+	// Following means that no change is missed from now on: Changed will be called for
+	// every change that a Snapshot which begins after this call does not show. It says
+	// nothing about earlier changes, so everything that was derived before must be
+	// derived again.
 	Following()
-	// Changed names the consumers whose records changed, by [ConsumerKey.Hash]. The
-	// slice belongs to the caller.
-	Changed(consumers []uint64)
-	// Confirmed says that everything which was committed before a moment, by the clock of
-	// the process, has been told. While the feed is followed it is called again and again,
-	// at least every half second; with a replica that lags later, by as much as it lags.
-	Confirmed(moment time.Time)
-	// Lost says that changes may be missed from now on, until Following is called.
+	// Changed reports a change.
+	Changed(change Change)
+	// Confirmed means that the listener has been notified of everything that was committed
+	// before a time of this process's clock. It is called repeatedly, at least every half
+	// second, except between Lost and Following. A replica that lags delays it by its lag.
+	Confirmed(before time.Time)
+	// Lost means that changes may be missed until Following is called.
 	Lost()
-}
-
-// Digest stands for a consumer where the id may not be kept: SHA-256 over the
-// organization's id, a NUL, which no id contains, and the consumer's id. Within another
-// organization the same id has another digest.
-func (k ConsumerKey) Digest() [sha256.Size]byte {
-	var buffer [2*maxIDLength + 1]byte
-	text := append(buffer[:0], k.OrganizationID...)
-	text = append(text, 0)
-	text = append(text, k.ConsumerID...)
-	return sha256.Sum256(text)
-}
-
-// Hash is the first eight bytes of [ConsumerKey.Digest], in big-endian order. A
-// [ChangeFeed] names consumers by it, which is short and stays when they are erased. Two
-// consumers may have the same, one pair among some billions; whoever is told of one then takes the
-// other for changed too.
-func (k ConsumerKey) Hash() uint64 {
-	digest := k.Digest()
-	return binary.BigEndian.Uint64(digest[:8])
 }

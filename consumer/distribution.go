@@ -1,135 +1,73 @@
 package consumer
 
-import "slices"
-
-// DistributionType is the kind of a distribution behind a drop.
-type DistributionType string
-
-// The types, in the order in which they lead when everything else is equal.
-const (
-	Queue        DistributionType = "queue"
-	Draw         DistributionType = "draw"
-	Auction      DistributionType = "auction"
-	TimedRelease DistributionType = "timed_release"
-	Waitlist     DistributionType = "waitlist"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
 )
 
-// Status is where a participation stands. What a status means depends on the type.
-type Status string
+// Distribution is the state that is common to all participations in one distribution. One
+// write of it moves every consumer in a queue, or ends a draw for everybody. There is at
+// most one record per (organization, type, id), and none is required.
+//
+// The JSON names and their order are those of the record format.
+type Distribution struct {
+	OrganizationID string `json:"-" validate:"id"`
 
-// The statuses of all types. [DistributionType.ActiveStatuses] and
-// [DistributionType.TerminalStatuses] say which type has which.
-const (
-	StatusQueued    Status = "QUEUED"
-	StatusAdmitted  Status = "ADMITTED"
-	StatusEntered   Status = "ENTERED"
-	StatusActive    Status = "ACTIVE"
-	StatusOutbid    Status = "OUTBID"
-	StatusWinning   Status = "WINNING"
-	StatusWon       Status = "WON"
-	StatusWaiting   Status = "WAITING"
-	StatusNotified  Status = "NOTIFIED"
-	StatusCompleted Status = "COMPLETED"
-	StatusConverted Status = "CONVERTED"
-	StatusLost      Status = "LOST"
-	StatusDenied    Status = "DENIED"
-	StatusLeft      Status = "LEFT"
-	StatusExpired   Status = "EXPIRED"
-)
-
-// statusRow is what one type knows: its statuses in the order in which a later one
-// wins at equal moments, and which of them open the checkout.
-type statusRow struct {
-	active, terminal, admitting []Status
+	// Type is any type but waitlist.
+	Type DistributionType `json:"type"`
+	ID   string           `json:"id" validate:"id"`
+	// Serving is the number of tickets that were called. Queues only.
+	Serving *int64 `json:"serving,omitzero" validate:"omitnil,count"`
+	// EndedAt is the time from which on a participation in the distribution is not active,
+	// unless it is admitting or its consumer is the winner.
+	EndedAt *time.Time `json:"endedAt,omitzero" validate:"omitnil,time"`
+	// WinnerID is the consumer who won. Auctions only, and only with EndedAt.
+	//
+	// A store keeps only the [Key.Digest] of the winner. It sets WinnerID in a [Snapshot] or
+	// [Export] if that consumer won, to the id of that consumer, and leaves it nil
+	// everywhere else.
+	WinnerID *string `json:"winnerId,omitzero" validate:"omitnil,id,consumer_id"`
+	// UpdatedAt is the time at which this state became true, which decides between two
+	// writes (see [Version]). It is required.
+	UpdatedAt time.Time `json:"updatedAt" validate:"time"`
 }
 
-func (t DistributionType) row() statusRow {
-	switch t {
-	case Queue:
-		return queueStatuses
-	case Draw:
-		return drawStatuses
-	case Auction:
-		return auctionStatuses
-	case TimedRelease:
-		return timedReleaseStatuses
-	case Waitlist:
-		return waitlistStatuses
-	}
-	return statusRow{}
+// Key returns the key of the distribution.
+func (d Distribution) Key() DistributionKey {
+	return DistributionKey{d.OrganizationID, d.Type, d.ID}
 }
 
-var (
-	queueStatuses = statusRow{
-		active:    []Status{StatusQueued, StatusAdmitted},
-		terminal:  []Status{StatusCompleted, StatusDenied, StatusLeft, StatusExpired},
-		admitting: []Status{StatusAdmitted},
-	}
-	drawStatuses = statusRow{
-		active:    []Status{StatusEntered, StatusWon},
-		terminal:  []Status{StatusCompleted, StatusLost, StatusDenied, StatusLeft, StatusExpired},
-		admitting: []Status{StatusWon},
-	}
-	auctionStatuses = statusRow{
-		active:    []Status{StatusActive, StatusOutbid, StatusWinning, StatusWon},
-		terminal:  []Status{StatusCompleted, StatusLost, StatusDenied, StatusLeft, StatusExpired},
-		admitting: []Status{StatusWon},
-	}
-	timedReleaseStatuses = statusRow{
-		active:    []Status{StatusEntered},
-		terminal:  []Status{StatusCompleted, StatusLeft, StatusExpired},
-		admitting: []Status{StatusEntered},
-	}
-	waitlistStatuses = statusRow{
-		active:   []Status{StatusWaiting, StatusNotified},
-		terminal: []Status{StatusConverted, StatusLeft},
-	}
-)
-
-// DistributionTypes returns all types in the order in which they lead.
-func DistributionTypes() []DistributionType {
-	return []DistributionType{Queue, Draw, Auction, TimedRelease, Waitlist}
+// Normalized returns the distribution as a store keeps it, with its times normalized by
+// [NormalizeTime]. It does not modify what the receiver points to, and does not validate.
+func (d Distribution) Normalized() Distribution {
+	d.EndedAt = normalizeTimePointer(d.EndedAt)
+	d.UpdatedAt = NormalizeTime(d.UpdatedAt)
+	return d
 }
 
-// Order is the place of the type among [DistributionTypes], by which it leads when
-// two moments are equal. An unknown type comes after all others.
-func (t DistributionType) Order() int {
-	switch t {
-	case Queue:
-		return 0
-	case Draw:
-		return 1
-	case Auction:
-		return 2
-	case TimedRelease:
-		return 3
-	case Waitlist:
-		return 4
-	}
-	return 5
+// Validate returns a [*ValidationError] that names every bad field, or nil. It validates
+// the distribution as [Distribution.Normalized] returns it.
+func (d Distribution) Validate() error { return validationError(fieldErrors(d.Normalized())) }
+
+// DistributionKey identifies one distribution of one organization.
+type DistributionKey struct {
+	OrganizationID string
+	Type           DistributionType
+	ID             string
 }
 
-// Known reports whether t is one of [DistributionTypes].
-func (t DistributionType) Known() bool { return t.Order() < 5 }
-
-// Admits reports whether the type can admit to a checkout: all known types but
-// the waitlist.
-func (t DistributionType) Admits() bool { return t.Order() < 4 }
-
-// ActiveStatuses returns the statuses of the type that show in the document, none
-// for an unknown type.
-func (t DistributionType) ActiveStatuses() []Status { return slices.Clone(t.row().active) }
-
-// TerminalStatuses returns the statuses of the type that end a participation, none
-// for an unknown type.
-func (t DistributionType) TerminalStatuses() []Status { return slices.Clone(t.row().terminal) }
-
-// IsActive reports whether s is an active status of the type.
-func (t DistributionType) IsActive(s Status) bool { return slices.Contains(t.row().active, s) }
-
-// IsTerminal reports whether s is a terminal status of the type.
-func (t DistributionType) IsTerminal(s Status) bool { return slices.Contains(t.row().terminal, s) }
-
-// IsAdmitting reports whether a participation of the type with status s admits to
-// the checkout as soon as it holds a token.
-func (t DistributionType) IsAdmitting(s Status) bool { return slices.Contains(t.row().admitting, s) }
+// Hash returns a 64-bit hash of the key, by which a [ChangeFeed] identifies the
+// distribution: the first eight bytes, in big-endian order, of the SHA-256 digest of
+// organization id, type and id with a NUL byte between them. Two keys can have the same
+// hash, so a listener may treat a distribution as changed when another one did.
+func (k DistributionKey) Hash() uint64 {
+	var buffer [3 * maxIDLength]byte
+	text := append(buffer[:0], k.OrganizationID...)
+	text = append(text, 0)
+	text = append(text, k.Type...)
+	text = append(text, 0)
+	text = append(text, k.ID...)
+	digest := sha256.Sum256(text)
+	return binary.BigEndian.Uint64(digest[:8])
+}

@@ -8,8 +8,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// someStore stands for a real one, such as those of the packages in storage. It has
-// erased one consumer.
+// someStore replaces a real store. One consumer was erased.
 type someStore struct{ erased string }
 
 func (s someStore) Write(_ context.Context, batch consumer.Batch) (consumer.WriteResult, error) {
@@ -21,14 +20,14 @@ func (s someStore) Write(_ context.Context, batch consumer.Batch) (consumer.Writ
 	return consumer.WriteResult{Applied: len(batch.Participations)}, nil
 }
 
-// What is refused is reported, and stops nobody else.
+// A refused consumer is reported and does not stop the others.
 func ExampleWriteBulk() {
 	entered := time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
 	var batch consumer.Batch
 	for n := range 5000 {
 		batch.Participations = append(batch.Participations, consumer.Participation{
 			OrganizationID: "org_1", ConsumerID: fmt.Sprintf("cons_%d", n), Type: consumer.Waitlist, ID: "waitlist_1",
-			ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusWaiting, EnteredAt: entered,
+			ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusWaiting, EnteredAt: entered, UpdatedAt: entered,
 		})
 	}
 	batch.Participations[77].Status = consumer.StatusWon // which no waitlist has

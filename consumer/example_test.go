@@ -9,8 +9,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// A record is refused with every bad field at once, and without repeating a value:
-// the text can go to a log.
+// The error names every invalid field and contains no value, so its text can be logged.
 func ExampleParticipation_Validate() {
 	p := consumer.Participation{
 		OrganizationID: "org_1",
@@ -21,6 +20,7 @@ func ExampleParticipation_Validate() {
 		SequenceID:     "seq 1",
 		Status:         consumer.StatusQueued,
 		EnteredAt:      time.Date(2024, 12, 1, 9, 5, 0, 0, time.UTC),
+		UpdatedAt:      time.Date(2024, 12, 1, 9, 5, 0, 0, time.UTC),
 		Position:       new(int64(3)),
 	}
 	err := p.Validate()
@@ -39,7 +39,7 @@ func ExampleParticipation_Validate() {
 	// true
 }
 
-// Writes may come late: the greater version stays, whatever the order.
+// The greater version remains, whatever the order of the writes.
 func ExampleVersion() {
 	entered := time.Date(2024, 12, 1, 9, 5, 0, 0, time.UTC)
 	write := func(status consumer.Status, updatedAt time.Time) consumer.Participation {
@@ -63,14 +63,15 @@ func ExampleVersion() {
 	// {"type":"queue","id":"queue_1","experienceId":"exp_1","sequenceId":"seq_1","status":"LEFT","enteredAt":"2024-12-01T09:05:00Z","updatedAt":"2024-12-01T09:06:00Z"}
 }
 
-// A store prepares a batch before it writes anything of it.
+// A store prepares a batch before it writes.
 func ExampleBatch_Prepare() {
 	berlin := time.FixedZone("CET", 3600)
 	batch := consumer.Batch{
 		Consumers: []consumer.Consumer{{
 			OrganizationID: "org_1",
 			ID:             "cons_1",
-			CreatedAt:      time.Date(2024, 11, 15, 11, 0, 0, 1999, berlin),
+			CreatedAt:      time.Date(2024, 11, 15, 11, 0, 0, 0, berlin),
+			UpdatedAt:      time.Date(2024, 11, 15, 11, 0, 0, 1999, berlin),
 		}},
 	}
 	prepared, err := batch.Prepare()
@@ -85,6 +86,7 @@ func ExampleBatch_Prepare() {
 		SequenceID:       "seq_1",
 		AdmissionToken:   "token",
 		AdmittedAt:       time.Date(2024, 12, 1, 9, 15, 0, 0, time.UTC),
+		UpdatedAt:        time.Date(2024, 12, 1, 9, 15, 0, 0, time.UTC),
 	}}
 	_, err = batch.Prepare()
 	fmt.Println(err)
@@ -93,10 +95,10 @@ func ExampleBatch_Prepare() {
 	// admissions[0].distributionType must be one of queue, draw, auction, timed_release
 }
 
-// Everything that is stored about a person is one JSON document.
+// The JSON of an export is one document.
 func ExampleExport() {
 	entered := time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
-	export := consumer.Export{ // as Exporter.Export returns it
+	export := consumer.Export{ // as Lifecycle.Export returns it
 		Consumer: &consumer.Consumer{ID: "cons_1", Email: new("ada@example.com"), CreatedAt: entered, UpdatedAt: entered},
 		Participations: []consumer.Participation{{
 			Type: consumer.Auction, ID: "auction_1", ExperienceID: "exp_1", SequenceID: "seq_1",

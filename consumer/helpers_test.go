@@ -12,10 +12,10 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// noon is the moment around which the records of these tests live.
+// noon is the time of most records in these tests.
 var noon = time.Date(2024, 12, 1, 12, 0, 0, 0, time.UTC)
 
-// Bad moments, each for another reason.
+// Invalid times.
 var (
 	year10000 = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	// beyondInUTC has the year 9999 on the clock of its zone only.
@@ -25,7 +25,7 @@ var (
 )
 
 func validConsumer(edits ...func(*consumer.Consumer)) consumer.Consumer {
-	c := consumer.Consumer{OrganizationID: "org_1", ID: "cons_1", CreatedAt: noon}
+	c := consumer.Consumer{OrganizationID: "org_1", ID: "cons_1", CreatedAt: noon, UpdatedAt: noon}
 	for _, edit := range edits {
 		edit(&c)
 	}
@@ -38,7 +38,7 @@ func validParticipation(kind consumer.DistributionType, edits ...func(*consumer.
 	p := consumer.Participation{
 		OrganizationID: "org_1", ConsumerID: "cons_1",
 		Type: kind, ID: "dist_1", ExperienceID: "exp_1", SequenceID: "seq_1",
-		Status: "LEFT", EnteredAt: noon,
+		Status: "LEFT", EnteredAt: noon, UpdatedAt: noon,
 	}
 	for _, edit := range edits {
 		edit(&p)
@@ -50,7 +50,7 @@ func validAdmission(edits ...func(*consumer.Admission)) consumer.Admission {
 	a := consumer.Admission{
 		OrganizationID: "org_1", ConsumerID: "cons_1",
 		DistributionType: "queue", DistributionID: "dist_1", ExperienceID: "exp_1", SequenceID: "seq_1",
-		AdmissionToken: "token", AdmittedAt: noon,
+		AdmissionToken: "token", AdmittedAt: noon, UpdatedAt: noon,
 	}
 	for _, edit := range edits {
 		edit(&a)
@@ -66,8 +66,8 @@ func validKey(edits ...func(*consumer.APIKey)) consumer.APIKey {
 	return k
 }
 
-// badFields returns the names that an error of validation gives, sorted: the order
-// within one record is not part of the contract.
+// badFields returns the sorted names of a validation error. Their order within one record is
+// not part of the contract.
 func badFields(t testing.TB, err error) []string {
 	t.Helper()
 	if err == nil {
@@ -88,8 +88,8 @@ func badFields(t testing.TB, err error) []string {
 	return names
 }
 
-// contractRow is one row of the table in section 4 of the contract, and of its
-// section 5 the statuses that admit.
+// contractRow is one row of the table in section 4 of the contract, with the statuses that
+// admit by section 5.
 type contractRow struct{ active, terminal, admitting []consumer.Status }
 
 // contractTable repeats the contract in literals, so that a constant with a typing
@@ -124,8 +124,8 @@ func allTypes() []consumer.DistributionType {
 	return []consumer.DistributionType{"queue", "draw", "auction", "timed_release", "waitlist"}
 }
 
-// Generators of valid records. Their values come from all that is allowed, so that
-// escaping, far years and long digits are met.
+// The generators of valid records draw all valid values, including texts to be escaped,
+// distant years and long numbers.
 
 func genID() *rapid.Generator[string] {
 	return rapid.StringMatching(`[A-Za-z0-9._:~-]{1,12}`).
@@ -207,6 +207,7 @@ func drawOwnFields(t *rapid.T, p *consumer.Participation) {
 	switch p.Type {
 	case "queue":
 		p.Position = optional(t, "position", genCount())
+		p.Ticket = optional(t, "ticket", rapid.Int64Range(1, 1<<53-1))
 	case "auction":
 		p.LastBidAmount = optional(t, "lastBidAmount", genAmount())
 		p.LastBidTime = optional(t, "lastBidTime", genMoment())

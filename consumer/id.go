@@ -2,10 +2,10 @@ package consumer
 
 const maxIDLength = 128
 
-// ValidID reports whether s can be an id, of anything: 1 to 128 characters of
-// A–Z a–z 0–9 . _ : ~ - (RFC 3986's unreserved characters and the colon), and
-// neither "." nor "..", which a URL path swallows. A consumer moreover cannot be
-// called "me", the path of the endpoint for the caller itself.
+// ValidID reports whether s is a valid id of any kind: 1 to 128 characters of
+// A–Z a–z 0–9 . _ : ~ - (the unreserved characters of RFC 3986 and the colon), except "."
+// and "..", which are special in a URL path. The id of a consumer, moreover, cannot be
+// "me", which is the path of the caller's own document.
 func ValidID(s string) bool {
 	if len(s) == 0 || len(s) > maxIDLength || s == "." || s == ".." {
 		return false

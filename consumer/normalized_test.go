@@ -10,7 +10,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// moments that a store must keep in its one form.
+// normalCases are times and their normalized form.
 var normalCases = []struct {
 	name     string
 	in, want time.Time
@@ -74,62 +74,6 @@ func checkNormalTimes(t *testing.T, want time.Time, got []time.Time) {
 	}
 }
 
-func TestUpdatedAtOfAProfileDefaultsToCreatedAt(t *testing.T) {
-	if got := validConsumer().Normalized().UpdatedAt; !got.Equal(noon) {
-		t.Errorf("got %v, want %v", got, noon)
-	}
-	given := validConsumer(func(c *consumer.Consumer) { c.UpdatedAt = noon.Add(-time.Hour) })
-	if got := given.Normalized().UpdatedAt; !got.Equal(noon.Add(-time.Hour)) {
-		t.Errorf("a given updatedAt became %v", got)
-	}
-}
-
-func TestUpdatedAtOfAParticipationDefaultsToTheLatestOfThree(t *testing.T) {
-	hour := func(n int) *time.Time { return new(noon.Add(time.Duration(n) * time.Hour)) }
-	cases := []struct {
-		name string
-		edit func(*consumer.Participation)
-		want *time.Time
-	}{
-		{"enteredAt alone", func(*consumer.Participation) {}, hour(0)},
-		{"admittedAt", func(p *consumer.Participation) { p.AdmittedAt = hour(2) }, hour(2)},
-		{"lastBidTime", func(p *consumer.Participation) { p.AdmittedAt, p.LastBidTime = hour(2), hour(3) }, hour(3)},
-		{"admittedAt after lastBidTime", func(p *consumer.Participation) { p.AdmittedAt, p.LastBidTime = hour(3), hour(2) }, hour(3)},
-		{"enteredAt after the others", func(p *consumer.Participation) { p.AdmittedAt, p.LastBidTime = hour(-1), hour(-2) }, hour(0)},
-		{"never expiresAt", func(p *consumer.Participation) { p.ExpiresAt = hour(5) }, hour(0)},
-		{"not when it is given", func(p *consumer.Participation) { p.AdmittedAt, p.UpdatedAt = hour(2), *hour(1) }, hour(1)},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if got := validParticipation("auction", c.edit).Normalized().UpdatedAt; !got.Equal(*c.want) {
-				t.Errorf("got %v, want %v", got, *c.want)
-			}
-		})
-	}
-}
-
-func TestUpdatedAtOfAnAdmissionDefaultsToTheLatestOfTwo(t *testing.T) {
-	hour := func(n int) *time.Time { return new(noon.Add(time.Duration(n) * time.Hour)) }
-	cases := []struct {
-		name string
-		edit func(*consumer.Admission)
-		want *time.Time
-	}{
-		{"admittedAt alone", func(*consumer.Admission) {}, hour(0)},
-		{"endedAt", func(a *consumer.Admission) { a.EndedAt = hour(1) }, hour(1)},
-		{"admittedAt after endedAt", func(a *consumer.Admission) { a.EndedAt = hour(-1) }, hour(0)},
-		{"never expiresAt", func(a *consumer.Admission) { a.ExpiresAt = hour(5) }, hour(0)},
-		{"not when it is given", func(a *consumer.Admission) { a.EndedAt, a.UpdatedAt = hour(1), *hour(-3) }, hour(-3)},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if got := validAdmission(c.edit).Normalized().UpdatedAt; !got.Equal(*c.want) {
-				t.Errorf("got %v, want %v", got, *c.want)
-			}
-		})
-	}
-}
-
 func TestNormalizedLeavesTheReceiverAlone(t *testing.T) {
 	odd := noon.In(time.FixedZone("east", 3600)).Add(1999)
 	p := validParticipation("auction", func(p *consumer.Participation) {
@@ -143,9 +87,6 @@ func TestNormalizedLeavesTheReceiverAlone(t *testing.T) {
 			t.Errorf("time %d became %v", i, *moment)
 		}
 	}
-	if !p.UpdatedAt.IsZero() || !a.UpdatedAt.IsZero() {
-		t.Error("the receiver's updatedAt was set")
-	}
 }
 
 func TestNormalizingTwiceChangesNothingMore(t *testing.T) {
@@ -158,8 +99,7 @@ func TestNormalizingTwiceChangesNothingMore(t *testing.T) {
 	)
 }
 
-// checkIdempotent also holds that a record which is in the form of a store already
-// stays as it is.
+// checkIdempotent also requires that a normalized record does not change.
 func checkIdempotent[R any](t *rapid.T, record R, normalized func(R) R) {
 	if diff := cmp.Diff(record, normalized(record)); diff != "" {
 		t.Errorf("a normal record changed (-before +after):\n%s", diff)

@@ -2,79 +2,78 @@ package consumer
 
 import "time"
 
-// Participation is one consumer's part in one distribution: a place in a queue, an
-// entry in a draw, the bids in an auction, an entry in a timed release, or a
-// place on a waitlist. There is one record per (organization, consumer, type, id).
+// Participation is the part of one consumer in one distribution: a place in a queue, an
+// entry in a draw, the bids in an auction, an entry in a timed release, or a place on a
+// waitlist. There is at most one record per (organization, consumer, type, id).
 //
-// The JSON names and their order are those of the record format. Which optional
-// fields a record may have depends on its type; the comments say so.
+// The JSON names and their order are those of the record format. The comments say which
+// types an optional field is for; without one it is for all types.
 type Participation struct {
 	OrganizationID string `json:"-" validate:"id"`
 	ConsumerID     string `json:"-" validate:"id,consumer_id"`
 
 	Type DistributionType `json:"type"`
-	// ID names the distribution: the queue, draw, auction, timed release or waitlist.
+	// ID identifies the distribution: the queue, draw, auction, timed release or waitlist.
 	ID           string    `json:"id" validate:"id"`
 	ExperienceID string    `json:"experienceId" validate:"id"`
 	SequenceID   string    `json:"sequenceId" validate:"id"`
 	Status       Status    `json:"status"`
-	EnteredAt    time.Time `json:"enteredAt" validate:"moment"`
+	EnteredAt    time.Time `json:"enteredAt" validate:"time"`
 
-	// Position is the place in a queue, 0 for the next to be admitted. Queues only.
+	// Position is the place in a queue, 0 for the next consumer to be admitted. Queues
+	// only.
 	Position *int64 `json:"position,omitzero" validate:"omitnil,count"`
-	// AdmittedAt is also the moment at which a draw or auction was won. Not for waitlists.
-	AdmittedAt *time.Time `json:"admittedAt,omitzero" validate:"omitnil,moment"`
-	// AdmissionToken opens the checkout; it is an auction's payment token. It is a
-	// secret. Only with a status that admits or is terminal; not for waitlists.
+	// Ticket is the number of the consumer in a queue, from 1. While the status is QUEUED
+	// and the [Distribution] has a Serving, the document shows the position
+	// max(0, Ticket − Serving − 1) in place of Position. Queues only.
+	Ticket *int64 `json:"ticket,omitzero" validate:"omitnil,ticket"`
+	// AdmittedAt is also the time at which a draw or auction was won. Not for waitlists.
+	AdmittedAt *time.Time `json:"admittedAt,omitzero" validate:"omitnil,time"`
+	// AdmissionToken opens the checkout. It is the payment token of an auction, and a
+	// secret. Only with a status that admits or is terminal, and not for waitlists.
 	AdmissionToken *string `json:"admissionToken,omitzero" validate:"omitnil,text"`
-	// ExpiresAt is the first moment at which the participation is no longer active.
-	ExpiresAt *time.Time `json:"expiresAt,omitzero" validate:"omitnil,moment"`
-	// UpdatedAt is the moment at which this state became true, which decides
-	// between two writes (see [Version]). Zero means the latest of EnteredAt,
-	// AdmittedAt and LastBidTime.
-	UpdatedAt time.Time `json:"updatedAt" validate:"omitempty,moment"`
+	// ExpiresAt is the time from which on the participation is not active.
+	ExpiresAt *time.Time `json:"expiresAt,omitzero" validate:"omitnil,time"`
+	// UpdatedAt is the time at which this state became true, which decides between two
+	// writes (see [Version]). It is required.
+	UpdatedAt time.Time `json:"updatedAt" validate:"time"`
 	// LastBidAmount is the consumer's latest bid. Auctions only.
 	LastBidAmount *Amount `json:"lastBidAmount,omitzero" validate:"omitnil,amount"`
-	// LastBidTime is the moment of that bid. Auctions only.
-	LastBidTime *time.Time `json:"lastBidTime,omitzero" validate:"omitnil,moment"`
+	// LastBidTime is the time of that bid. Auctions only.
+	LastBidTime *time.Time `json:"lastBidTime,omitzero" validate:"omitnil,time"`
 	// BidCount is the number of the consumer's bids. Auctions only.
 	BidCount *int64 `json:"bidCount,omitzero" validate:"omitnil,count"`
 	// SelectedVariantID is the chosen product variant. Timed releases only.
 	SelectedVariantID *string `json:"selectedVariantId,omitzero" validate:"omitnil,id"`
-	// DenyReason says why a participation was denied. Queues, draws and auctions,
-	// the types that have the status DENIED.
+	// DenyReason is the reason for the status DENIED. Queues, draws and auctions only.
 	DenyReason *string `json:"denyReason,omitzero" validate:"omitnil,text"`
 }
 
-// Normalized returns the participation as a store keeps it: times in UTC,
-// truncated to microseconds, and UpdatedAt set. It changes nothing else, leaves
-// the values behind the receiver's pointers alone, and does not validate.
+// Normalized returns the participation as a store keeps it, with its times normalized by
+// [NormalizeTime]. It does not modify what the receiver points to, and does not validate.
 func (p Participation) Normalized() Participation {
-	p.EnteredAt = normalTime(p.EnteredAt)
-	p.AdmittedAt = normalTimePointer(p.AdmittedAt)
-	p.ExpiresAt = normalTimePointer(p.ExpiresAt)
-	p.LastBidTime = normalTimePointer(p.LastBidTime)
-	p.UpdatedAt = normalTime(p.UpdatedAt)
-	if p.UpdatedAt.IsZero() {
-		p.UpdatedAt = latest(p.EnteredAt, p.AdmittedAt, p.LastBidTime)
-	}
+	p.EnteredAt = NormalizeTime(p.EnteredAt)
+	p.AdmittedAt = normalizeTimePointer(p.AdmittedAt)
+	p.ExpiresAt = normalizeTimePointer(p.ExpiresAt)
+	p.LastBidTime = normalizeTimePointer(p.LastBidTime)
+	p.UpdatedAt = NormalizeTime(p.UpdatedAt)
 	return p
 }
 
-// Validate returns a [*ValidationError] that names every bad field, or nil. It
-// judges the participation as [Participation.Normalized] returns it.
+// Validate returns a [*ValidationError] that names every bad field, or nil. It validates
+// the participation as [Participation.Normalized] returns it.
 func (p Participation) Validate() error { return validationError(fieldErrors(p.Normalized())) }
 
-// ActiveAt reports whether the participation shows in the document at a moment:
-// its status is an active one of its type, and it has no ExpiresAt or one that is
-// after now.
+// ActiveAt reports whether the participation is active at now: its status is an active one
+// of its type, and it has no ExpiresAt or one that is after now. It does not consider the
+// [Distribution].
 func (p Participation) ActiveAt(now time.Time) bool {
 	return p.Type.IsActive(p.Status) && notExpired(p.ExpiresAt, now)
 }
 
-// Admitting reports whether the participation itself admits to the checkout: it
-// holds a token and its status is ADMITTED, WON, or ENTERED of a timed release. It
-// says nothing about expiry.
+// Admitting reports whether the participation admits to the checkout by its token and
+// status: it holds a token, and its status is ADMITTED, WON, or ENTERED of a timed
+// release. It does not consider expiry.
 func (p Participation) Admitting() bool {
 	return p.AdmissionToken != nil && *p.AdmissionToken != "" && p.Type.IsAdmitting(p.Status)
 }

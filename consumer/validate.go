@@ -6,17 +6,18 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
 )
 
-// maxCount is the largest whole number that every JSON reader keeps exactly, 2^53−1
-// (RFC 8259, section 6).
+// maxCount is the largest integer that every JSON reader preserves, 2^53−1 (RFC 8259,
+// section 6).
 const maxCount = 1<<53 - 1
 
-// fieldErrors judges one normalized record by the rules in its struct tags and by
-// those that tie its fields together.
+// fieldErrors validates a normalized record by the rules in its struct tags and by those
+// that concern several of its fields.
 func fieldErrors(record any) []FieldError {
 	err := rules().Struct(record)
 	broken, ok := err.(validator.ValidationErrors)
@@ -41,15 +42,17 @@ func validationError(fields []FieldError) error {
 	return &ValidationError{Fields: fields}
 }
 
-// The tags of the rules, most of which the validator library doesn't bring along.
+// The tags of the rules. Most of them are not part of the validator library.
 const (
 	ruleID         = "id"
 	ruleConsumerID = "consumer_id"
 	ruleText       = "text"
-	ruleMoment     = "moment"
+	ruleTime       = "time"
 	ruleCount      = "count"
+	ruleTicket     = "ticket"
 	ruleAmount     = "amount"
 	ruleDigest     = "digest"
+	ruleLabel      = "label"
 	rulePhone      = "e164_plus"
 	ruleEmail      = "email"
 	ruleOneOf      = "oneof"
@@ -57,6 +60,7 @@ const (
 	ruleNotGuest   = "nefield"
 	ruleForeign    = "foreign"
 	ruleAdmitting  = "admitting"
+	ruleWithEnd    = "with_end"
 )
 
 func ruleMessage(rule, param string) string {
@@ -64,17 +68,21 @@ func ruleMessage(rule, param string) string {
 	case ruleID:
 		return "must be an id: 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -, and neither . nor .."
 	case ruleConsumerID:
-		return "must not be me, which is the path of the caller itself"
+		return "must not be me, which is the path of the caller's own document"
 	case ruleText:
-		return "must not be empty and must be UTF-8 without NUL; leave it out when it is unset"
-	case ruleMoment:
-		return "must be a moment in the years 1 to 9999"
+		return "must not be empty and must be UTF-8 without NUL; leave it out if it is unset"
+	case ruleTime:
+		return "must be a time in the years 1 to 9999"
 	case ruleCount:
 		return "must be a whole number from 0 to 9007199254740991"
+	case ruleTicket:
+		return "must be a whole number from 1 to 9007199254740991"
 	case ruleAmount:
-		return "must be a plain decimal: up to 12 digits, and up to 8 more behind a point"
+		return "must be a plain decimal: up to 12 digits, and up to 8 more after a point"
 	case ruleDigest:
-		return "must be the SHA-256 digest of the key, which is never zero"
+		return "must be the SHA-256 digest of the key, and not zero"
+	case ruleLabel:
+		return "must be UTF-8 of at most 100 characters without control characters"
 	case rulePhone:
 		return "must be a phone number in E.164 form, such as +12025551234"
 	case ruleEmail:
@@ -84,17 +92,19 @@ func ruleMessage(rule, param string) string {
 	case rulePositive:
 		return "must be greater than " + param
 	case ruleNotGuest:
-		return "must be another consumer than the guest"
+		return "must be a consumer other than the guest"
 	case ruleForeign:
 		return "is not a field of a " + param
 	case ruleAdmitting:
 		return "must be left out while the status neither admits nor is terminal"
+	case ruleWithEnd:
+		return "must be left out while there is no endedAt"
 	}
 	return "breaks the rule " + rule
 }
 
-// rules is built once: the validator caches what it learns of each struct, and is
-// safe for concurrent use.
+// rules returns the validator. It caches what it learns about each struct and is safe for
+// concurrent use.
 var rules = sync.OnceValue(func() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(jsonName)
@@ -102,26 +112,34 @@ var rules = sync.OnceValue(func() *validator.Validate {
 		ruleID:         func(f validator.FieldLevel) bool { return ValidID(f.Field().String()) },
 		ruleConsumerID: func(f validator.FieldLevel) bool { return f.Field().String() != "me" },
 		ruleText:       func(f validator.FieldLevel) bool { return validText(f.Field().String()) },
-		ruleMoment:     func(f validator.FieldLevel) bool { return validMoment(f.Field().Interface().(time.Time)) },
+		ruleTime:       func(f validator.FieldLevel) bool { return validTime(f.Field().Interface().(time.Time)) },
 		ruleCount:      func(f validator.FieldLevel) bool { n := f.Field().Int(); return 0 <= n && n <= maxCount },
+		ruleTicket:     func(f validator.FieldLevel) bool { n := f.Field().Int(); return 1 <= n && n <= maxCount },
 		ruleAmount:     func(f validator.FieldLevel) bool { return Amount(f.Field().String()).Valid() },
 		ruleDigest:     func(f validator.FieldLevel) bool { return !f.Field().IsZero() },
+		ruleLabel:      func(f validator.FieldLevel) bool { return validLabel(f.Field().String()) },
 		rulePhone:      func(f validator.FieldLevel) bool { return phone.MatchString(f.Field().String()) },
 	} {
-		// An error here means a nil function or an empty name, neither of which stands above.
+		// RegisterValidation fails only for a nil function or an empty name.
 		_ = v.RegisterValidation(rule, holds)
 	}
 	v.RegisterStructValidation(participationRules, Participation{})
 	v.RegisterStructValidation(admissionRules, Admission{})
+	v.RegisterStructValidation(distributionRules, Distribution{})
 	return v
 })
 
-// phone is E.164 with its plus sign: a country code that doesn't begin with zero,
-// 7 to 15 digits in all. The validator library's own rule leaves the plus optional
-// and refuses the seven digits of the smallest countries.
+// validLabel reports whether a text can be the label of a key.
+func validLabel(s string) bool {
+	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= 100 && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// phone matches a number in E.164 form with its plus sign: a country code that does not
+// begin with zero, and 7 to 15 digits in all. The rule of the validator library makes the
+// plus sign optional and rejects the seven digits of the smallest countries.
 var phone = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// jsonName makes errors speak of fields as the record format does.
+// jsonName returns the name of a field in the record format.
 func jsonName(field reflect.StructField) string {
 	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 	if name != "-" && name != "" {
@@ -142,11 +160,11 @@ func validText(s string) bool {
 	return s != "" && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
-func validMoment(t time.Time) bool {
+func validTime(t time.Time) bool {
 	return !t.IsZero() && t.Year() >= 1 && t.Year() <= 9999
 }
 
-// participationRules are the rules that tie a participation's fields together.
+// participationRules reports errors that concern several fields of a participation.
 func participationRules(level validator.StructLevel) {
 	p := level.Current().Interface().(Participation)
 	if !p.Type.Known() {
@@ -173,12 +191,12 @@ type optionalField struct {
 	set, belongs bool
 }
 
-// optionalFields says which of the fields that not every type has are set, and
-// whether they belong to this type.
+// optionalFields lists the fields that only some types have.
 func (p Participation) optionalFields() []optionalField {
 	queue, draw, auction := p.Type == Queue, p.Type == Draw, p.Type == Auction
 	return []optionalField{
 		{"position", p.Position != nil, queue},
+		{"ticket", p.Ticket != nil, queue},
 		{"admittedAt", p.AdmittedAt != nil, p.Type.Admits()},
 		{"admissionToken", p.AdmissionToken != nil, p.Type.Admits()},
 		{"lastBidAmount", p.LastBidAmount != nil, auction},
@@ -189,11 +207,34 @@ func (p Participation) optionalFields() []optionalField {
 	}
 }
 
+// admissionRules reports errors that concern several fields of an admission.
 func admissionRules(level validator.StructLevel) {
 	a := level.Current().Interface().(Admission)
 	if !a.DistributionType.Admits() {
-		level.ReportError(a.DistributionType, "distributionType", "DistributionType", ruleOneOf,
-			joined([]DistributionType{Queue, Draw, Auction, TimedRelease}))
+		level.ReportError(a.DistributionType, "distributionType", "DistributionType", ruleOneOf, joined(admittingTypes()))
+	}
+}
+
+func admittingTypes() []DistributionType {
+	return []DistributionType{Queue, Draw, Auction, TimedRelease}
+}
+
+// distributionRules reports errors that concern several fields of a distribution.
+func distributionRules(level validator.StructLevel) {
+	d := level.Current().Interface().(Distribution)
+	if !d.Type.Admits() {
+		level.ReportError(d.Type, "type", "Type", ruleOneOf, joined(admittingTypes()))
+		return // the other fields depend on the type
+	}
+	if d.Serving != nil && d.Type != Queue {
+		level.ReportError(nil, "serving", "Serving", ruleForeign, string(d.Type))
+	}
+	switch {
+	case d.WinnerID == nil:
+	case d.Type != Auction:
+		level.ReportError(nil, "winnerId", "WinnerID", ruleForeign, string(d.Type))
+	case d.EndedAt == nil:
+		level.ReportError(nil, "winnerId", "WinnerID", ruleWithEnd, "")
 	}
 }
 

@@ -15,8 +15,7 @@ import (
 
 type validator interface{ Validate() error }
 
-// refusal is a record and the exact names of its bad fields, in the order of the
-// alphabet.
+// refusal is a record and the sorted names of its invalid fields.
 type refusal struct {
 	name   string
 	record validator
@@ -86,7 +85,8 @@ func TestConsumerValidate(t *testing.T) {
 
 		profile("createdAt is needed, and alone is bad with the default of updatedAt",
 			func(c *consumer.Consumer) { c.CreatedAt = time.Time{} }, "createdAt"),
-		profile("the default of updatedAt is no second bad field", func(c *consumer.Consumer) { c.CreatedAt = year10000 }, "createdAt"),
+		profile("createdAt in the year 10000", func(c *consumer.Consumer) { c.CreatedAt = year10000 }, "createdAt"),
+		profile("updatedAt is required", func(c *consumer.Consumer) { c.UpdatedAt = time.Time{} }, "updatedAt"),
 		profile("a given updatedAt is judged on its own", func(c *consumer.Consumer) { c.UpdatedAt = year10000 }, "updatedAt"),
 		profile("both moments given and bad", func(c *consumer.Consumer) { c.CreatedAt, c.UpdatedAt = year10000, year10000 }, "createdAt", "updatedAt"),
 		profile("a bad createdAt with a good updatedAt", func(c *consumer.Consumer) { c.CreatedAt, c.UpdatedAt = time.Time{}, noon }, "createdAt"),
@@ -116,6 +116,7 @@ var optionalFields = []struct {
 	{"expiresAt", func(p *consumer.Participation) { p.ExpiresAt = new(noon) }, []consumer.DistributionType{"queue", "draw", "auction", "timed_release", "waitlist"}},
 	{"lastBidAmount", func(p *consumer.Participation) { p.LastBidAmount = new(consumer.Amount("0")) }, []consumer.DistributionType{"auction"}},
 	{"lastBidTime", func(p *consumer.Participation) { p.LastBidTime = new(noon) }, []consumer.DistributionType{"auction"}},
+	{"ticket", func(p *consumer.Participation) { p.Ticket = new(int64(1)) }, []consumer.DistributionType{"queue"}},
 	{"bidCount", func(p *consumer.Participation) { p.BidCount = new(int64(0)) }, []consumer.DistributionType{"auction"}},
 	{"selectedVariantId", func(p *consumer.Participation) { p.SelectedVariantID = new("variant_1") }, []consumer.DistributionType{"timed_release"}},
 	{"denyReason", func(p *consumer.Participation) { p.DenyReason = new("sold out") }, []consumer.DistributionType{"queue", "draw", "auction"}},
@@ -300,6 +301,7 @@ func TestParticipationValidateDefaultOfUpdatedAtIsNoSecondBadField(t *testing.T)
 	}
 	checkRefusals(t, []refusal{
 		of("enteredAt zero", func(p *consumer.Participation) { p.EnteredAt = time.Time{} }, "enteredAt"),
+		of("updatedAt is required", func(p *consumer.Participation) { p.UpdatedAt = time.Time{} }, "updatedAt"),
 		of("enteredAt in the year 10000", func(p *consumer.Participation) { p.EnteredAt = year10000 }, "enteredAt"),
 		of("lastBidTime in the year 10000", func(p *consumer.Participation) { p.LastBidTime = new(year10000) }, "lastBidTime"),
 		of("enteredAt and updatedAt given and bad",
@@ -330,7 +332,8 @@ func TestAdmissionValidate(t *testing.T) {
 		of("a token that is not UTF-8", func(a *consumer.Admission) { a.AdmissionToken = "\xff" }, "admissionToken"),
 		of("admittedAt is needed, and alone is bad with the default of updatedAt",
 			func(a *consumer.Admission) { a.AdmittedAt = time.Time{} }, "admittedAt"),
-		of("the default of updatedAt is no second bad field", func(a *consumer.Admission) { a.AdmittedAt = year10000 }, "admittedAt"),
+		of("admittedAt in the year 10000", func(a *consumer.Admission) { a.AdmittedAt = year10000 }, "admittedAt"),
+		of("updatedAt is required", func(a *consumer.Admission) { a.UpdatedAt = time.Time{} }, "updatedAt"),
 		of("expiresAt zero is not unset", func(a *consumer.Admission) { a.ExpiresAt = new(time.Time{}) }, "expiresAt"),
 		of("expiresAt in the year 10000 of UTC only", func(a *consumer.Admission) { a.ExpiresAt = new(beyondInUTC) }, "expiresAt"),
 		of("endedAt zero is not unset", func(a *consumer.Admission) { a.EndedAt = new(time.Time{}) }, "endedAt"),
@@ -368,7 +371,7 @@ func TestEveryValidRecordIsAccepted(t *testing.T) {
 	)
 }
 
-// A value can be a token or personal, and an error's text ends in logs.
+// A value can be secret or personal, and the text of an error can be logged.
 func TestErrorsNeverRepeatAValue(t *testing.T) {
 	const marker = "pLaNtEd"
 	planted := rapid.SampledFrom([]string{marker, marker + "\x00", "\xff" + marker, marker + " @", "/" + marker, ""})

@@ -6,28 +6,31 @@ import (
 	"time"
 )
 
-// Version is what decides between two writes of the same record, so that any
-// permutation of the same writes, with any duplicates, ends in the same state: the
-// greater version stays, and an equal one changes nothing.
+// Version decides between two writes of the same record: the greater version remains, and
+// an equal one changes nothing. So any permutation of the same writes, with any
+// duplicates, ends in the same state.
 //
-// A store keeps the three parts beside the record, or as the record, and compares
-// them in the statement that writes. They order first by UpdatedAt, then by Rank,
-// then by Canonical in byte order.
+// Versions are ordered by UpdatedAt, then by Rank, then by the byte order of Canonical. A
+// store keeps the three parts next to the record, or as the record, and compares them in
+// the statement that writes.
 type Version struct {
-	// UpdatedAt is the moment at which the record became true.
+	// UpdatedAt is the time at which the record became true.
 	UpdatedAt time.Time
-	// Rank decides at equal moments: a terminal status is above every active one
-	// (see [TerminalRank]), and among those a status that stands later in its
-	// type's row is above an earlier one. A profile's rank is always 0.
-	Rank int
-	// Canonical decides at equal ranks. It is the record as JSON in the order of
-	// its struct's fields, without those that say whose it is, unset fields left out, times in RFC 3339, no spaces, and nothing escaped that JSON doesn't
-	// require to be.
+	// Rank decides if the times are equal. A terminal status ranks above every active one
+	// (see [TerminalRank]); two terminal or two active statuses rank in the order of
+	// [DistributionType.TerminalStatuses] or [DistributionType.ActiveStatuses]. A
+	// distribution with EndedAt ranks above one without it; two of either rank by
+	// Serving, where nil is less than 0. The rank of a profile is 0.
+	Rank int64
+	// Canonical decides if the ranks are equal. It is the JSON of the record: the fields
+	// in the order of its struct, without organization and consumer and without unset
+	// fields, times in RFC 3339, no spaces, and no character escaped that JSON allows
+	// unescaped.
 	Canonical []byte
 }
 
-// TerminalRank is the lowest [Version.Rank] of a record that ended. Every lower
-// rank is that of an active status or a live admission.
+// TerminalRank is the lowest [Version.Rank] of a participation or admission that ended. The
+// lower ranks are those of active statuses and of admissions that were not ended.
 const TerminalRank = 100
 
 // Compare returns -1, 0 or +1, as v is less than, equal to or greater than w.
@@ -41,7 +44,7 @@ func (v Version) Compare(w Version) int {
 
 // Version returns the version of a profile that [Consumer.Normalized] returned.
 func (c Consumer) Version() Version {
-	return Version{UpdatedAt: c.UpdatedAt, Canonical: c.AppendCanonical(nil)}
+	return Version{UpdatedAt: c.UpdatedAt, Canonical: c.canonical()}
 }
 
 // Version returns the version of a participation that [Participation.Normalized]
@@ -50,31 +53,47 @@ func (p Participation) Version() Version {
 	return Version{
 		UpdatedAt: p.UpdatedAt,
 		Rank:      p.Type.statusRank(p.Status),
-		Canonical: p.AppendCanonical(nil),
+		Canonical: p.canonical(),
 	}
 }
 
 // Version returns the version of an admission that [Admission.Normalized] returned.
 func (a Admission) Version() Version {
-	v := Version{UpdatedAt: a.UpdatedAt, Canonical: a.AppendCanonical(nil)}
+	v := Version{UpdatedAt: a.UpdatedAt, Canonical: a.canonical()}
 	if a.EndedAt != nil {
 		v.Rank = TerminalRank
 	}
 	return v
 }
 
-// statusRank numbers the statuses of a type in the order of its row. An unknown
-// status is below all others.
-func (t DistributionType) statusRank(s Status) int {
+// endedRank is above every rank that a Serving gives.
+const endedRank = maxCount + 2
+
+// Version returns the version of a distribution that [Distribution.Normalized] returned.
+// A distribution that a store returned has no version, because it lacks the winner.
+func (d Distribution) Version() Version {
+	v := Version{UpdatedAt: d.UpdatedAt, Canonical: d.canonical()}
+	if d.Serving != nil {
+		v.Rank = *d.Serving + 1
+	}
+	if d.EndedAt != nil {
+		v.Rank += endedRank
+	}
+	return v
+}
+
+// statusRank numbers the statuses of a type in their order. An unknown status ranks below
+// all others.
+func (t DistributionType) statusRank(s Status) int64 {
 	row := t.row()
 	for i, active := range row.active {
 		if s == active {
-			return i
+			return int64(i)
 		}
 	}
 	for i, terminal := range row.terminal {
 		if s == terminal {
-			return TerminalRank + i
+			return int64(TerminalRank + i)
 		}
 	}
 	return -1

@@ -13,7 +13,7 @@ import (
 
 type versioned interface{ Version() consumer.Version }
 
-// write is a record of one key, in the form in which a store compares it.
+// write returns the version of a participation with the same key.
 func write(edit func(*consumer.Participation)) consumer.Version {
 	return validParticipation("queue", func(p *consumer.Participation) { p.UpdatedAt = noon }, edit).Normalized().Version()
 }
@@ -84,7 +84,7 @@ func TestVersionOfTheSameMomentInAnotherZoneIsTheSame(t *testing.T) {
 
 func TestVersionRanksEveryStatusOfATypeByItsPlaceInTheRow(t *testing.T) {
 	for kind, row := range contractTable {
-		last := -1
+		last := int64(-1)
 		for _, status := range slices.Concat(row.active, row.terminal) {
 			rank := validParticipation(kind, func(p *consumer.Participation) { p.Status = status }).Version().Rank
 			if rank <= last {
@@ -110,7 +110,7 @@ func TestVersionOfAProfileAndALiveAdmissionIsNotTerminal(t *testing.T) {
 	}
 }
 
-// Writes of one key each, from few values, so that ties at every step are frequent.
+// The writes have one key and few values, so that ties are frequent.
 
 func genProfileWrite() *rapid.Generator[consumer.Consumer] {
 	return rapid.Custom(func(t *rapid.T) consumer.Consumer {
@@ -169,7 +169,7 @@ func checkTotalOrder[R versioned](t *rapid.T, writes *rapid.Generator[R]) {
 	}
 }
 
-// Contract, section 6: any permutation, with any duplicates, of the same writes ends
+// Section 6 of the contract: any permutation of the same writes, with any duplicates, ends
 // in the same state.
 func TestAnyPermutationOfTheSameWritesWithDuplicatesEndsTheSame(t *testing.T) {
 	anyRecord(t,
@@ -188,7 +188,7 @@ func checkPermutation[R versioned](t *rapid.T, writes *rapid.Generator[R]) {
 	}
 }
 
-// stored writes one after the other, as a store does: the greater version stays.
+// stored writes one after the other, as a store does.
 func stored[R versioned](writes []R) R {
 	state := writes[0]
 	for _, next := range writes[1:] {

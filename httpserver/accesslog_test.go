@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -17,12 +16,12 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// withAccessLog writes an access log, one JSON object a line.
+// withAccessLog writes the access log to a buffer, as one JSON object per line.
 func withAccessLog(log *bytes.Buffer) func(*httpserver.Options) {
 	return func(o *httpserver.Options) { o.AccessLog = slog.New(slog.NewJSONHandler(log, nil)) }
 }
 
-// logged takes the lines of the log, without their times, and empties it.
+// logged returns the lines of the log without their times, and empties the log.
 func logged(t *testing.T, log *bytes.Buffer) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
@@ -64,11 +63,11 @@ func TestAccessLog(t *testing.T) {
 		want         map[string]any
 	}{
 		"a document":         {"GET", prefix + "/me", asConsumer, line("GET", me, 200, -1, org)},
-		"without its body":   {"HEAD", prefix + "/me", asConsumer, line("HEAD", me, 200, 0, org)},
+		"a HEAD request":     {"HEAD", prefix + "/me", asConsumer, line("HEAD", me, 200, 0, org)},
 		"an unchanged one":   {"GET", prefix + "/me", append([]string{"If-None-Match", etag}, asConsumer...), line("GET", me, 304, 0, org)},
 		"a look-up":          {"GET", prefix + "/cons_1", asServer, line("GET", byID, 200, -1, org)},
 		"an unknown one":     {"GET", prefix + "/cons_2", asServer, line("GET", byID, 404, -1, org)},
-		"a stranger":         {"GET", prefix + "/me", nil, line("GET", me, 401, -1, "")},
+		"no credentials":     {"GET", prefix + "/me", nil, line("GET", me, 401, -1, "")},
 		"an unknown path":    {"GET", "/nowhere", nil, line("GET", "other", 404, -1, "")},
 		"another method":     {"POST", prefix + "/me", nil, line("POST", me, 405, -1, "")},
 		"an invented method": {"eyJhbGciOiJFZERTQSJ9", prefix + "/me", nil, line("_OTHER", me, 405, -1, "")},
@@ -85,7 +84,7 @@ func TestAccessLog(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a handler that stands alone has no prefix", func(t *testing.T) {
+	t.Run("a handler mounted alone has no prefix", func(t *testing.T) {
 		do(w.api.Me(), "GET", "/x")
 		do(w.api.Consumer(), "GET", "/y")
 		lines := logged(t, &log)
@@ -93,14 +92,14 @@ func TestAccessLog(t *testing.T) {
 			t.Errorf("lines %v", lines)
 		}
 	})
-	t.Run("a bug is a line too", func(t *testing.T) {
+	t.Run("a panic", func(t *testing.T) {
 		w.store.panics = "marker-secret"
 		w.me()
 		if lines := logged(t, &log); len(lines) != 1 || lines[0]["status"] != float64(500) || lines[0]["organizationId"] != org {
 			t.Errorf("lines %v", lines)
 		}
 	})
-	t.Run("and so is a connection that was given up", func(t *testing.T) {
+	t.Run("an aborted response", func(t *testing.T) {
 		w.store.panics = http.ErrAbortHandler
 		func() {
 			defer func() { _ = recover() }()
@@ -112,7 +111,8 @@ func TestAccessLog(t *testing.T) {
 	})
 }
 
-// Whatever a client puts anywhere, and whatever stands in a document, stays out.
+// The access log contains no credential that a client sends, wherever it is, and no data of
+// a document.
 func TestAccessLogIsClean(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, withAccessLog(&log))
@@ -130,7 +130,7 @@ func TestAccessLogIsClean(t *testing.T) {
 	w.do("GET", prefix+"/cons_1", "Authorization", "Bearer "+secret)
 	for _, private := range append(credentials, "nobody_knows", "marker@example.com", "Jerry", "cons_1", "eyJ") {
 		if strings.Contains(log.String(), private) {
-			t.Errorf("the access log contains what must stay out of it:\n%s", log.String())
+			t.Errorf("the access log contains private data:\n%s", log.String())
 		}
 	}
 	if lines, want := strings.Count(log.String(), "\n"), len(credentials)*4*3+2; lines != want {
@@ -139,7 +139,7 @@ func TestAccessLogIsClean(t *testing.T) {
 }
 
 func TestAccessLogKeepsItsLevelAndContext(t *testing.T) {
-	t.Run("a logger that is not told of level info costs no line", func(t *testing.T) {
+	t.Run("a handler without level info gets no line", func(t *testing.T) {
 		var log bytes.Buffer
 		newWorld(t, func(o *httpserver.Options) {
 			o.AccessLog = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -148,7 +148,7 @@ func TestAccessLogKeepsItsLevelAndContext(t *testing.T) {
 			t.Errorf("logged:\n%s", log.String())
 		}
 	})
-	t.Run("attributes of the logger stay", func(t *testing.T) {
+	t.Run("attributes of the logger are kept", func(t *testing.T) {
 		var log bytes.Buffer
 		newWorld(t, func(o *httpserver.Options) {
 			o.AccessLog = slog.New(slog.NewJSONHandler(&log, nil)).With("service", "shop")
@@ -157,7 +157,7 @@ func TestAccessLogKeepsItsLevelAndContext(t *testing.T) {
 			t.Errorf("lines %v", lines)
 		}
 	})
-	t.Run("a request that is traced names its trace", func(t *testing.T) {
+	t.Run("a traced request has a trace id", func(t *testing.T) {
 		var log bytes.Buffer
 		w := newWorld(t, withAccessLog(&log), func(o *httpserver.Options) { o.TracerProvider = sdktrace.NewTracerProvider() })
 		w.me()
@@ -167,36 +167,7 @@ func TestAccessLogKeepsItsLevelAndContext(t *testing.T) {
 	})
 }
 
-// deadlines is a writer that knows the connection's deadline.
-type deadlines struct {
-	*httptest.ResponseRecorder
-	set bool
-}
-
-func (d *deadlines) SetReadDeadline(at time.Time) error { d.set = !at.IsZero(); return nil }
-
-// An observed answer can still be flushed, and its connection be reached.
-func TestObservedWriterCanBeUnwrapped(t *testing.T) {
-	var log bytes.Buffer
-	w := newWorld(t, withAccessLog(&log))
-	r := httptest.NewRequest("POST", prefix+"/me", strings.NewReader("x"))
-	below := &deadlines{ResponseRecorder: httptest.NewRecorder()}
-	w.ServeHTTP(below, r)
-	if !below.set {
-		t.Error("the deadline did not reach the connection")
-	}
-	observed := httpserver.Observed(below)
-	if err := http.NewResponseController(observed).Flush(); err != nil || !below.Flushed {
-		t.Errorf("flushed: %t, error %v", below.Flushed, err)
-	}
-	observed.WriteHeader(http.StatusEarlyHints)
-	observed.WriteHeader(http.StatusTeapot)
-	if status := httpserver.ObservedStatus(observed); status != http.StatusTeapot {
-		t.Errorf("status %d: an announcement counts as the answer", status)
-	}
-}
-
-// The number of a document's bytes is what a client receives.
+// The logged number of bytes is what a client receives.
 func TestAccessLogCountsWhatIsSent(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, withAccessLog(&log))
@@ -209,7 +180,7 @@ func TestAccessLogCountsWhatIsSent(t *testing.T) {
 	must(t, err)
 	received := len(body(t, response))
 	must(t, response.Body.Close())
-	server.Close() // waits for the handler, which logs after it answered
+	server.Close() // waits for the handler, which logs last
 	if lines := logged(t, &log); strconv.Itoa(received) != response.Header.Get("Content-Length") || lines[0]["bytes"] != float64(received) {
 		t.Errorf("%d bytes received, line %v", received, lines)
 	}

@@ -3,204 +3,244 @@ package httpserver
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Authenticator says who is calling. [auth.Authenticator] is one; a service with
-// accounts of its own brings another. Both methods must be safe for concurrent use
-// and heed the request's context.
-//
-// A refusal matches [auth.ErrUnauthenticated] and is answered with 401; a failure
-// that matches [consumer.ErrUnavailable] with 503; any other with 500. An
-// authenticator that reads other request headers than Authorization and
-// X-Publishable-Key should add them to the answer's Vary header, in a handler
-// around this package's.
-type Authenticator interface {
-	// AuthenticateConsumer returns the consumer that the request speaks for.
-	AuthenticateConsumer(r *http.Request) (auth.Identity, error)
-	// AuthenticateServer returns the organization that the request speaks for.
-	AuthenticateServer(r *http.Request) (organizationID string, err error)
-}
-
-// DefaultTimeout is how long a request may take when [Options] don't say.
+// DefaultTimeout is the default of Options.Timeout.
 const DefaultTimeout = 5 * time.Second
 
 // Options configure an [API].
 type Options struct {
-	// Store is where consumers are read. Required.
+	// Store reads consumers. It is required. If it is also a [consumer.DistributionReader],
+	// a change of a distribution costs one read for all members whose documents are cached.
 	Store consumer.Reader
-	// Auth says who is calling. Required.
+	// Auth identifies callers. It is required.
 	Auth Authenticator
 
-	// Changes, if set, lets clients follow their document as an event stream, at
-	// {prefix}/me/events: the store that Store reads. Without it that path is none.
+	// Changes is the change feed of Store. If set, clients can follow their document as an
+	// event stream, at {prefix}/me/events, and documents can be cached. The API follows the
+	// feed once, until it is closed. If nil, that path returns 404.
 	Changes consumer.ChangeFeed
-	// Heartbeat is the longest time that nothing is sent on an event stream, so that a
-	// connection which is gone is noticed, and one that is not stays open. As often the
-	// caller's credentials are checked again. Default: 15 seconds.
+	// Cache, if set, serves documents from memory. It requires Changes. If nil, every
+	// request reads from the store.
+	Cache *CacheOptions
+	// Heartbeat is the longest time without an event on an event stream. A heartbeat shows
+	// whether the connection still works, and the caller's credentials are checked as often.
+	// Default: 15 seconds.
 	Heartbeat time.Duration
-	// MaxStreamsPerConsumer is how many event streams a consumer may have open on this
-	// API, over all its sessions and devices; one more is answered with 429. Default: 16.
+	// MaxStreamsPerConsumer is how many event streams a consumer may have open on this API,
+	// over all its sessions and devices. One more replaces the oldest. Default: 16.
 	MaxStreamsPerConsumer int
 
-	// CORSOrigins are the browser origins that may call the endpoint of the consumer,
-	// such as "https://shop.example.com", with a wildcard for one label in front as in
-	// "https://*.example.com", or "*" for any. None by default. The look-up by
-	// servers never allows a browser.
-	CORSOrigins []string
-	// Cache, if set, answers with documents that it holds. It must follow the store that
-	// Store reads, and be no other API's. Default: the store is asked for each request.
-	Cache *Cache
-	// RateLimit bounds how often callers may ask. Default: no limit.
-	RateLimit RateLimit
-	// Timeout bounds what a request waits for the authenticator and the store. One
-	// that takes longer is answered with 503. Default: [DefaultTimeout].
-	Timeout time.Duration
-	// Now is the clock that decides what has expired, asked once per request.
-	// Default: [time.Now].
-	Now func() time.Time
-	// Logger is told the causes of answers with 5xx, at level error, and the reasons
-	// of refusals, at level debug; never a credential or a person's data. Default:
-	// no log.
-	Logger *slog.Logger
+	// Records is where the endpoints of [API.Records] write. If nil, their paths return 404.
+	Records RecordStore
 
-	// PollIntervals, when set, tell clients in the header X-Poll-Interval when to ask
-	// for their own document again; the zero PollIntervals have every default. Default:
-	// no header.
+	// Webhooks records the events that [API.Webhooks] receives. If nil, its path returns 404.
+	Webhooks *WebhookOptions
+
+	// CORSOrigins are the browser origins that may call the endpoints for consumers, such as
+	// "https://shop.example.com". The first label may be a wildcard, as in
+	// "https://*.example.com", and "*" allows any origin. Browsers can never call the
+	// look-up by servers. Default: none.
+	CORSOrigins []string
+	// RateLimit bounds the requests of a caller. Default: no limit.
+	RateLimit RateLimit
+	// PollIntervals, if set, add the header X-Poll-Interval, which says when a client should
+	// request its document again. The zero PollIntervals have all defaults. Default: no
+	// header.
 	PollIntervals *PollIntervals
-	// AccessLog is told of every answer, in one line at level info: method, route (a
+	// Timeout bounds the time that a request waits for the authenticator and the store.
+	// After it, the response is 503. Default: [DefaultTimeout].
+	Timeout time.Duration
+	// Now is the clock that decides about expiry. It is called once per request. Default:
+	// [time.Now].
+	Now func() time.Time
+
+	// Logger logs the causes of responses with 5xx at level error and the reasons of
+	// rejections at level debug, but no credential and no personal data. Default: no log.
+	Logger *slog.Logger
+	// AccessLog receives a record at level info for each response: method, route (a
 	// template such as "/api/v1/consumers/{id}", or "other"), status, duration (in
-	// nanoseconds where the handler writes numbers), bytes of the body, requestId,
-	// organizationId when the caller was authenticated, and traceId when the request is
-	// traced. Never the path, a header other than a sane X-Request-Id, or who the
-	// consumer is. Default: no access log.
+	// nanoseconds if the handler writes numbers), bytes of the body, requestId,
+	// organizationId if the caller is authenticated, and traceId if the trace is sampled.
+	// The status is 499 if the client went away first, and 0 if the connection was given up.
+	// A record never contains the path, a header other than a well-formed X-Request-Id, or
+	// the consumer's id. Default: no access log.
 	AccessLog *slog.Logger
-	// TracerProvider makes a span of each request, by the semantic conventions for HTTP
-	// servers but without the path and what else a client can invent, with the steps
-	// auth, store, derive and encode below it. Where a middleware around the handlers
-	// traces the requests already, one that does nothing (of package trace/noop) keeps
-	// it at that. Default: the global one.
+	// TracerProvider creates a span for each request, by the semantic conventions for HTTP
+	// servers but without the path and other text that a client chooses. Its children are
+	// auth, store, derive and encode. If a middleware around the handlers traces requests
+	// already, set the provider of package trace/noop. Default: the global one.
 	TracerProvider trace.TracerProvider
-	// MeterProvider measures http.server.request.duration by the same conventions, and
-	// counts rejoin.auth.refusals by rejoin.auth.reason (an [auth.Reason]),
-	// rejoin.store.errors by error.type, and the open rejoin.event_streams.active. No id
-	// is a label. Default: the global one.
+	// MeterProvider measures http.server.request.duration by the same conventions, with
+	// status code 499 if the client went away before the response. It counts
+	// rejoin.auth.refusals by rejoin.auth.reason (an [auth.Reason]), rejoin.store.errors by
+	// error.type, rejoin.webhooks by rejoin.webhook.type (of the event, or "other") and
+	// rejoin.webhook.result (applied, duplicate, ignored, invalid, unverified or failed), and
+	// rejoin.event_streams.active. No attribute is an id. Default: the
+	// global one.
 	MeterProvider metric.MeterProvider
-	// Propagator finds in a request's headers the span that the request's own belongs
-	// to, such as [propagation.TraceContext]. Strangers can send such headers too: one
-	// that heeds none keeps them from deciding what is sampled, as far as the provider's
-	// sampler asks the parent. Default: the global one.
+	// Propagator finds the parent of a request's span in the request's headers, such as
+	// [propagation.TraceContext], unless a middleware has started a span already. Set it
+	// only if a trusted proxy sets or removes those headers: otherwise strangers choose the
+	// trace id and trace state of spans and of the access log, and perhaps what is sampled.
+	// Default: the headers are ignored, and each request begins a trace. The global
+	// propagator is not used.
 	Propagator propagation.TextMapPropagator
 }
 
-// API makes the handlers. It is safe for concurrent use.
+// API creates the handlers. It is safe for concurrent use.
 type API struct {
-	store   consumer.Reader
-	auth    observedAuth
-	cors    *crossOrigin
-	limiter *limiter // nil without a limit
-	timeout time.Duration
-	now     func() time.Time
-	logger  *slog.Logger
+	auth      observedAuth
+	documents *documents
+	profiles  consumer.Reader
+	records   observedRecords
+	webhooks  *webhooks // nil without webhooks
+	telemetry *telemetry
+	cors      *crossOrigin
+	limiter   *limiter // nil without a limit
+	timeout   time.Duration
+	now       func() time.Time
+	logger    *slog.Logger
 
 	hub         *hub // nil without event streams
-	eventsCORS  *crossOrigin
 	heartbeat   time.Duration
-	streamReads chan struct{}   // as many tokens as streams that read
-	streaming   context.Context // ends when all streams have to
+	streamReads chan struct{}   // holds a token for each stream that reads
+	streaming   context.Context // ends when all streams have to end
 	endStreams  context.CancelFunc
-	// apiKeys says which key a request was made with, nil when the authenticator can't.
-	apiKeys   apiKeyReader
-	poll      *PollIntervals // nil without hints
-	accessLog slog.Handler   // nil without one
-	telemetry *telemetry
-	cache     *Cache // nil without one
+
+	feed *feed // nil without a change feed
+
+	closing         sync.Mutex
+	unregisterCache func() error // nil without a cache, and after Close
 }
 
-// New returns an API, or an error that names the option that is wrong.
+// New returns an API. The caller must close it. If options are invalid, New returns an
+// error that wraps a [*consumer.ValidationError] with all of them.
 func New(o Options) (*API, error) {
-	switch {
-	case o.Store == nil:
-		return nil, errors.New("httpserver: Options.Store is missing")
-	case o.Auth == nil:
-		return nil, errors.New("httpserver: Options.Auth is missing")
-	case o.Timeout < 0:
-		return nil, errors.New("httpserver: Options.Timeout is negative")
-	case o.Heartbeat < 0:
-		return nil, errors.New("httpserver: Options.Heartbeat is negative")
-	case o.MaxStreamsPerConsumer < 0:
-		return nil, errors.New("httpserver: Options.MaxStreamsPerConsumer is negative")
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("httpserver: invalid options: %w", err)
 	}
-	cors, err := newCrossOrigin(o.CORSOrigins, o.exposedHeaders())
-	if err != nil {
-		return nil, fmt.Errorf("httpserver: Options.CORSOrigins: %w", err)
-	}
-	eventsCORS, err := newCrossOrigin(o.CORSOrigins, o.exposedHeaders(), headerLastEventID)
-	if err != nil {
-		return nil, fmt.Errorf("httpserver: Options.CORSOrigins: %w", err)
-	}
-	if err := o.RateLimit.validate(); err != nil {
-		return nil, fmt.Errorf("httpserver: Options.RateLimit: %w", err)
-	}
+	o = o.withDefaults()
 	telemetry, err := newTelemetry(o)
 	if err != nil {
 		return nil, fmt.Errorf("httpserver: Options.MeterProvider: %w", err)
 	}
+	store := observedStore{o.Store, telemetry}
 	a := &API{
-		store: observedStore{o.Store, telemetry}, auth: newObservedAuth(o.Auth, telemetry), telemetry: telemetry,
-		cors: cors, timeout: o.Timeout, now: o.Now, logger: o.Logger,
+		auth: observedAuth{o.Auth, telemetry}, profiles: store, records: observedRecords{o.Records, telemetry}, telemetry: telemetry,
+		webhooks:  newWebhooks(o.Webhooks, telemetry),
+		documents: &documents{store: store, telemetry: telemetry, poll: o.PollIntervals},
+		timeout:   o.Timeout, now: o.Now, logger: o.Logger,
+		heartbeat: o.Heartbeat, streamReads: make(chan struct{}, maxStreamReads),
 	}
-	a.apiKeys, _ = o.Auth.(apiKeyReader)
-	if o.PollIntervals != nil {
-		intervals, err := o.PollIntervals.withDefaults()
-		if err != nil {
-			return nil, fmt.Errorf("httpserver: Options.PollIntervals: %w", err)
-		}
-		a.poll = &intervals
-	}
-	if o.AccessLog != nil {
-		a.accessLog = o.AccessLog.Handler()
-	}
-	if o.RateLimit.PerConsumer > 0 || o.RateLimit.PerKey > 0 {
+	a.cors, _ = newCrossOrigin(o.CORSOrigins, o.exposedHeaders())
+	if o.RateLimit.isSet() {
 		a.limiter = newLimiter(o.RateLimit)
 	}
-	if a.timeout == 0 {
-		a.timeout = DefaultTimeout
-	}
-	if a.now == nil {
-		a.now = time.Now
-	}
-	if a.logger == nil {
-		a.logger = slog.New(slog.DiscardHandler)
-	}
-	a.eventsCORS, a.heartbeat = eventsCORS, cmp.Or(o.Heartbeat, defaultHeartbeat)
-	a.streamReads = make(chan struct{}, streamReads)
 	a.streaming, a.endStreams = context.WithCancel(context.Background())
-	if a.cache = o.Cache; a.cache != nil && a.cache.taken.Swap(true) {
-		return nil, errors.New("httpserver: Options.Cache is another API's")
-	}
 	if o.Changes != nil {
-		a.hub = newHub(o.Changes, cmp.Or(o.MaxStreamsPerConsumer, defaultMaxStreamsPerConsumer), a.logger)
+		err = a.follow(o)
 	}
-	return a, nil
+	return a, err
 }
 
-// exposedHeaders are the headers of an answer that scripts of another origin may read.
-func (o *Options) exposedHeaders() []string {
-	exposed := []string{"ETag", "Retry-After", headerRequestID}
-	if o.PollIntervals != nil {
-		exposed = append(exposed, headerPollInterval)
+// follow subscribes to the change feed, for the cache and the event streams.
+func (a *API) follow(o Options) (err error) {
+	cache := newDocumentCache(o.Cache, o.Changes, a.documents.distributionReader(o.Store))
+	if o.Cache != nil {
+		if a.unregisterCache, err = cache.measure(a.telemetry.Meter()); err != nil {
+			return fmt.Errorf("httpserver: Options.MeterProvider: %w", err)
+		}
 	}
-	return exposed
+	a.documents.cache, a.documents.cacheRequests = cache, o.Cache != nil
+	a.hub = newHub(o, cache.distributions)
+	a.feed = followFeed(o.Changes, cache, a.hub, a.logger)
+	return nil
+}
+
+// Close ends all event streams as EndStreams does, stops following the change feed, and
+// drops the cache. The handlers keep working, and read every document from the store. Close
+// returns the error of the meter provider, if any, and nil if it is called again.
+func (a *API) Close() error {
+	a.endStreams()
+	if a.feed != nil {
+		a.feed.close()
+	}
+	a.closing.Lock()
+	defer a.closing.Unlock()
+	unregister := a.unregisterCache
+	a.unregisterCache = nil
+	if unregister == nil {
+		return nil
+	}
+	return unregister()
+}
+
+// CacheStats returns the present figures of the cache of [Options.Cache].
+func (a *API) CacheStats() CacheStats {
+	if !a.documents.cacheRequests {
+		return CacheStats{}
+	}
+	return a.documents.cache.stats()
+}
+
+// validate returns a [*consumer.ValidationError] that names every invalid option, or nil.
+func (o *Options) validate() error {
+	var fields []consumer.FieldError
+	invalid := func(field, message string) {
+		fields = append(fields, consumer.FieldError{Field: field, Message: message})
+	}
+	if o.Store == nil {
+		invalid("Store", "is required")
+	}
+	if o.Auth == nil {
+		invalid("Auth", "is required")
+	}
+	if o.Timeout < 0 {
+		invalid("Timeout", "must not be negative")
+	}
+	if o.Heartbeat < 0 {
+		invalid("Heartbeat", "must not be negative")
+	}
+	if o.MaxStreamsPerConsumer < 0 {
+		invalid("MaxStreamsPerConsumer", "must not be negative")
+	}
+	if _, err := newCrossOrigin(o.CORSOrigins, o.exposedHeaders()); err != nil {
+		invalid("CORSOrigins", err.Error())
+	}
+	o.Cache.validate(o.Changes, invalid)
+	o.RateLimit.validate(invalid)
+	o.Webhooks.validate(invalid)
+	o.PollIntervals.validate(invalid)
+	if len(fields) > 0 {
+		return &consumer.ValidationError{Fields: fields}
+	}
+	return nil
+}
+
+// withDefaults returns the options with their defaults.
+func (o Options) withDefaults() Options {
+	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.Heartbeat = cmp.Or(o.Heartbeat, defaultHeartbeat)
+	o.MaxStreamsPerConsumer = cmp.Or(o.MaxStreamsPerConsumer, defaultMaxStreamsPerConsumer)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.PollIntervals != nil {
+		o.PollIntervals = o.PollIntervals.withDefaults()
+	}
+	return o
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// What a request costs between net/http and the store: authentication, the document and
-// its writing. The store answers from memory, with three participations.
+// BenchmarkHandler measures a request between net/http and the store: authentication, the
+// document and the response. The store is in memory and returns three participations.
 func BenchmarkHandler(b *testing.B) {
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{})
 	orFail(b, err)
@@ -25,7 +25,7 @@ func BenchmarkHandler(b *testing.B) {
 		return "Bearer " + token
 	}
 	handler := benchmarkHandler(b, issuer, httpserver.Options{})
-	cached := benchmarkHandler(b, issuer, asTheServer(b))
+	cached := benchmarkHandler(b, issuer, asTheServer())
 	known := bearer()
 	first := &benchmarkWriter{header: make(http.Header)}
 	handler.ServeHTTP(first, benchmarkRequest("/me", known, nil))
@@ -55,7 +55,7 @@ func BenchmarkHandler(b *testing.B) {
 					r.Header.Set("Authorization", bearer())
 					b.StartTimer()
 				}
-				w.header = make(http.Header) // as net/http makes one for each
+				w.header = make(http.Header) // as net/http does for each request
 				test.handler.ServeHTTP(w, r)
 				if w.status != test.status {
 					b.Fatalf("status %d", w.status)
@@ -66,18 +66,15 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
-// asTheServer are the options of the example server, but for its log.
-func asTheServer(b *testing.B) httpserver.Options {
-	cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: &exactFeed{}})
-	orFail(b, err)
-	b.Cleanup(func() { orFail(b, cache.Close()) })
+// asTheServer returns the options of the example server, without its log.
+func asTheServer() httpserver.Options {
 	return httpserver.Options{
-		Cache: cache, CORSOrigins: []string{"https://a.example"}, PollIntervals: &httpserver.PollIntervals{},
+		Changes: &exactFeed{}, Cache: &httpserver.CacheOptions{}, CORSOrigins: []string{"https://a.example"}, PollIntervals: &httpserver.PollIntervals{},
 		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())),
 	}
 }
 
-// benchmarkHandler has one consumer with three participations.
+// benchmarkHandler returns a handler for one consumer with three participations.
 func benchmarkHandler(b *testing.B, issuer *authtest.Issuer, options httpserver.Options) http.Handler {
 	now := time.Now().Truncate(24 * time.Hour) // the same document for every handler
 	record := func(kind consumer.DistributionType, id string, status consumer.Status) consumer.Participation {
@@ -88,7 +85,7 @@ func benchmarkHandler(b *testing.B, issuer *authtest.Issuer, options httpserver.
 	}
 	admitted := record(consumer.Queue, "queue_1", consumer.StatusAdmitted)
 	admitted.AdmittedAt, admitted.AdmissionToken = &now, new("token")
-	store := &fakeStore{snapshots: map[consumer.ConsumerKey]consumer.Snapshot{
+	store := &fakeStore{snapshots: map[consumer.Key]consumer.Snapshot{
 		{OrganizationID: org, ConsumerID: "cons_1"}: {
 			Consumer: consumer.Consumer{OrganizationID: org, ID: "cons_1", Email: new("ada@example.com"), CreatedAt: now},
 			Participations: []consumer.Participation{
@@ -110,6 +107,7 @@ func benchmarkHandler(b *testing.B, issuer *authtest.Issuer, options httpserver.
 	options.Store, options.Auth = store, authenticator
 	api, err := httpserver.New(options)
 	orFail(b, err)
+	b.Cleanup(func() { orFail(b, api.Close()) })
 	return api.Handler(prefix)
 }
 
@@ -123,7 +121,7 @@ func benchmarkRequest(path, authorization string, noneMatch []string) *http.Requ
 	return r
 }
 
-// benchmarkWriter keeps no body.
+// benchmarkWriter is a ResponseWriter that drops the body.
 type benchmarkWriter struct {
 	header http.Header
 	status int

@@ -1,6 +1,7 @@
 package httpserver_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -12,34 +13,34 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// BenchmarkCachedDocument fills a cache, and says how much memory a document takes beside
-// its own bytes, and what the cache reckons with.
+// BenchmarkCachedDocument reports how much memory a cached document takes in addition to its
+// own bytes, and the figure that the cache counts with.
 func BenchmarkCachedDocument(b *testing.B) {
 	const documents = 10_000
-	cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: &exactFeed{}, MaxBytes: 1 << 30})
-	orFail(b, err)
-	defer cache.Close()
-	store := &fakeStore{snapshots: make(map[consumer.ConsumerKey]consumer.Snapshot)}
+	store := &fakeStore{snapshots: make(map[consumer.Key]consumer.Snapshot)}
 	now := time.Now()
 	for n := range documents {
 		id := fmt.Sprintf("cons_%012d", n)
-		store.snapshots[consumer.ConsumerKey{OrganizationID: org, ConsumerID: id}] = consumer.Snapshot{
+		store.snapshots[consumer.Key{OrganizationID: org, ConsumerID: id}] = consumer.Snapshot{
 			Consumer: consumer.Consumer{OrganizationID: org, ID: id, CreatedAt: now},
 		}
 	}
-	whoever := &impostor{}
-	api, err := httpserver.New(httpserver.Options{Store: store, Auth: whoever, Cache: cache})
+	caller := &impostor{}
+	api, err := httpserver.New(httpserver.Options{
+		Store: store, Auth: caller, Changes: &exactFeed{}, Cache: &httpserver.CacheOptions{MaxBytes: 1 << 30},
+	})
 	orFail(b, err)
+	defer api.Close()
 	handler := api.Me()
 	ask := func(n int) {
-		whoever.consumerID = fmt.Sprintf("cons_%012d", n)
+		caller.consumerID = fmt.Sprintf("cons_%012d", n)
 		w := &benchmarkWriter{header: make(http.Header)}
 		handler.ServeHTTP(w, benchmarkRequest("/me", "Bearer x", nil))
 		if w.status != 200 {
 			b.Fatalf("status %d", w.status)
 		}
 	}
-	for ask(0); cache.Stats().Documents == 0; ask(0) { // until it follows its feed
+	for ask(0); api.CacheStats().Documents == 0; ask(0) { // until it follows its feed
 		runtime.Gosched()
 	}
 	before := heap()
@@ -47,14 +48,14 @@ func BenchmarkCachedDocument(b *testing.B) {
 		ask(n)
 	}
 	held := heap() - before
-	stats := cache.Stats()
-	// The cache counts the bytes of the documents, and its own part for each.
+	stats := api.CacheStats()
+	// The cache counts the bytes of the documents and the overhead of each.
 	bytes := int(stats.Bytes) - int(stats.Documents)*httpserver.DocumentOverhead
 	for b.Loop() {
 		ask(0)
 	}
 	b.ReportMetric(float64(held-bytes)/documents, "B/document")
-	b.ReportMetric(httpserver.DocumentOverhead, "reckoned-B/document")
+	b.ReportMetric(httpserver.DocumentOverhead, "counted-B/document")
 }
 
 func heap() int {
@@ -65,12 +66,12 @@ func heap() int {
 	return int(stats.HeapAlloc)
 }
 
-// impostor is an authenticator that says what it was told.
+// impostor is an authenticator that returns the consumer that a test sets.
 type impostor struct {
 	httpserver.Authenticator
 	consumerID string
 }
 
-func (i *impostor) AuthenticateConsumer(*http.Request) (auth.Identity, error) {
-	return auth.Identity{OrganizationID: org, ConsumerID: i.consumerID}, nil
+func (i *impostor) AuthenticateConsumer(context.Context, *http.Request) (auth.ConsumerCaller, error) {
+	return auth.ConsumerCaller{Identity: auth.Identity{OrganizationID: org, ConsumerID: i.consumerID}}, nil
 }

@@ -3,7 +3,6 @@ package httpserver_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -17,28 +16,43 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// exactFeed is a feed that tells everything when it is asked to.
+// exactFeed is an exact change feed whose CatchUp delivers what a test sets.
 type exactFeed struct {
 	fakeFeed
+	tries atomic.Int64
 	asked atomic.Int64
-	// untold is what it tells next.
-	untold atomic.Pointer[consumer.ConsumerKey]
-	broken failure
+	// pendingConsumer is the changed consumer that CatchUp delivers.
+	pendingConsumer atomic.Pointer[consumer.Key]
+	// pendingChange is the change that CatchUp delivers.
+	pendingChange atomic.Pointer[consumer.Change]
+	broken        failure
 }
 
-func (f *exactFeed) CatchUp() error {
+func (f *exactFeed) Changes(ctx context.Context, listener consumer.ChangeListener) error {
+	f.tries.Add(1)
+	return f.fakeFeed.Changes(ctx, listener)
+}
+
+func (f *exactFeed) CatchUp(context.Context) error {
 	f.asked.Add(1)
-	if key := f.untold.Swap(nil); key != nil {
-		f.Changed([]uint64{key.Hash()})
+	if key := f.pendingConsumer.Swap(nil); key != nil {
+		f.Changed(consumer.Change{Consumers: []uint64{key.Hash()}})
+	}
+	if change := f.pendingChange.Swap(nil); change != nil {
+		f.Changed(*change)
 	}
 	return f.broken.get()
+}
+
+// withCache caches documents.
+func withCache(feed consumer.ChangeFeed, options httpserver.CacheOptions) func(*httpserver.Options) {
+	return func(o *httpserver.Options) { o.Changes, o.Cache = feed, &options }
 }
 
 // caching is a world whose documents are cached.
 type caching struct {
 	*world
 	feed  *exactFeed
-	cache *httpserver.Cache
 	begun time.Time
 }
 
@@ -47,20 +61,17 @@ func inCachedBubble(t *testing.T, options httpserver.CacheOptions, test func(*te
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := &caching{feed: &exactFeed{}, begun: time.Now()}
-		options.Changes = c.feed
+		var feed consumer.ChangeFeed = c.feed
 		if options.MaxStaleness > 0 {
-			options.Changes = &c.feed.fakeFeed
+			feed = &c.feed.fakeFeed
 		}
-		var err error
-		c.cache, err = httpserver.NewCache(options)
-		must(t, err)
-		synctest.Wait() // until it follows
-		c.world = newWorld(t, func(o *httpserver.Options) { o.Cache = c.cache })
+		c.world = newWorld(t, withCache(feed, options))
 		c.now = func() time.Time { return now.Add(time.Since(c.begun)) }
+		synctest.Wait() // until it follows the feed
 		test(t, c)
-		must(t, c.cache.Close())
+		must(t, c.api.Close())
 		if len(c.feed.all()) > 0 {
-			t.Error("it still listens when it is closed")
+			t.Error("the API still listens when it is closed")
 		}
 	})
 }
@@ -94,7 +105,7 @@ func TestCacheSparesTheStore(t *testing.T) {
 		if c.feed.asked.Load() != asked+1 {
 			t.Error("the feed was not asked whether anything has changed")
 		}
-		if diff := cmp.Diff(httpserver.CacheStats{Hits: 2, Misses: 1, Documents: 1, Bytes: c.cache.Stats().Bytes}, c.cache.Stats()); diff != "" {
+		if diff := cmp.Diff(httpserver.CacheStats{Hits: 2, Misses: 1, Documents: 1, Bytes: c.api.CacheStats().Bytes}, c.api.CacheStats()); diff != "" {
 			t.Errorf("stats (-want +got):\n%s", diff)
 		}
 	})
@@ -104,11 +115,8 @@ func TestCacheAnswersAsTheStoreWould(t *testing.T) {
 	plain := newWorld(t, withPollIntervals(httpserver.PollIntervals{}))
 	want := plain.me()
 	synctest.Test(t, func(t *testing.T) {
-		cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: &exactFeed{}})
-		must(t, err)
-		defer cache.Close()
+		cached := newWorld(t, withPollIntervals(httpserver.PollIntervals{}), withCache(&exactFeed{}, httpserver.CacheOptions{}))
 		synctest.Wait()
-		cached := newWorld(t, withPollIntervals(httpserver.PollIntervals{}), func(o *httpserver.Options) { o.Cache = cache })
 		cached.me()
 		got := cached.me()
 		if diff := cmp.Diff(withoutRequestID(want.Header), withoutRequestID(got.Header)); diff != "" {
@@ -121,7 +129,7 @@ func TestCacheAnswersAsTheStoreWould(t *testing.T) {
 		if unchanged.StatusCode != 304 || unchanged.Header.Get("X-Poll-Interval") == "" {
 			t.Errorf("%d %v", unchanged.StatusCode, unchanged.Header)
 		}
-		if stats := cache.Stats(); stats.Hits != 2 {
+		if stats := cached.api.CacheStats(); stats.Hits != 2 {
 			t.Errorf("%+v", stats)
 		}
 	})
@@ -131,12 +139,12 @@ func TestCacheHeedsChanges(t *testing.T) {
 	inCachedBubble(t, httpserver.CacheOptions{}, func(t *testing.T, c *caching) {
 		c.wantReads(t, 1, `"position":7`)
 		c.moveTo(6)
-		c.feed.untold.Store(&consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_2"})
-		c.wantReads(t, 1, `"position":7`) // another's change is none of this one's
-		c.feed.untold.Store(&me)
+		c.feed.pendingConsumer.Store(&consumer.Key{OrganizationID: org, ConsumerID: "cons_2"})
+		c.wantReads(t, 1, `"position":7`) // a change of another consumer
+		c.feed.pendingConsumer.Store(&me)
 		c.wantReads(t, 2, `"position":6`)
 		c.moveTo(5)
-		c.feed.Changed([]uint64{me.Hash()})
+		c.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		c.wantReads(t, 3, `"position":5`)
 		c.wantReads(t, 3, `"position":5`)
 	})
@@ -163,7 +171,7 @@ func TestCacheHoldsNothingWhileTheFeedIsLost(t *testing.T) {
 		c.feed.Lost()
 		c.wantReads(t, 2, `"position":7`)
 		c.wantReads(t, 3, `"position":7`)
-		if stats := c.cache.Stats(); stats.Documents != 0 || stats.Bytes != 0 {
+		if stats := c.api.CacheStats(); stats.Documents != 0 || stats.Bytes != 0 {
 			t.Errorf("it holds %+v", stats)
 		}
 		c.feed.Following()
@@ -177,17 +185,11 @@ func TestCacheHoldsNothingWhileTheFeedIsLost(t *testing.T) {
 }
 
 func TestCacheOutlivesAFeedThatGivesUp(t *testing.T) {
-	var log strings.Builder
-	options := httpserver.CacheOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	synctest.Test(t, func(t *testing.T) {
 		feed := &exactFeed{}
 		feed.fails.set(consumer.ErrUnavailable)
-		options.Changes = feed
-		cache, err := httpserver.NewCache(options)
-		must(t, err)
-		defer cache.Close()
+		w := newWorld(t, withCache(feed, httpserver.CacheOptions{}))
 		synctest.Wait()
-		w := newWorld(t, func(o *httpserver.Options) { o.Cache = cache })
 		w.me()
 		w.me()
 		if w.store.asked != 2 {
@@ -201,8 +203,37 @@ func TestCacheOutlivesAFeedThatGivesUp(t *testing.T) {
 		if w.store.asked != 3 {
 			t.Errorf("the store was asked %d times", w.store.asked)
 		}
-		if !strings.Contains(log.String(), "the change feed ended") {
-			t.Errorf("the log doesn't say so:\n%s", log.String())
+		must(t, w.api.Close())
+		if !strings.Contains(w.log.String(), "the change feed ended") {
+			t.Errorf("the loss is not logged:\n%s", w.log)
+		}
+	})
+}
+
+// An outage of the feed is logged when it begins and when it ends, however often the API
+// tries to follow the feed in between, and not more often than every 16 seconds.
+func TestOutageOfTheFeedIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := &exactFeed{}
+		feed.fails.set(consumer.ErrUnavailable)
+		w := newWorld(t, withCache(feed, httpserver.CacheOptions{}))
+		time.Sleep(time.Hour)
+		if tries := feed.tries.Load(); tries < 200 || tries > 240 {
+			t.Errorf("the API tried to follow %d times in an hour", tries)
+		}
+		feed.fails.set(nil)
+		time.Sleep(16 * time.Second)
+		synctest.Wait()
+		for range 2 {
+			feed.Lost()
+			feed.Lost()
+			feed.Following()
+		}
+		must(t, w.api.Close())
+		for text, want := range map[string]int{"the change feed ended": 1, "the change feed was lost": 2, "followed again": 3} {
+			if got := strings.Count(w.log.String(), text); got != want {
+				t.Errorf("%q was logged %d times, want %d", text, got, want)
+			}
 		}
 	})
 }
@@ -235,15 +266,15 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 		always := c.token(org, "cons_0")
 		for n := range consumers {
-			key := consumer.ConsumerKey{OrganizationID: org, ConsumerID: fmt.Sprintf("cons_%d", n)}
+			key := consumer.Key{OrganizationID: org, ConsumerID: fmt.Sprintf("cons_%d", n)}
 			c.store.snapshots[key] = consumer.Snapshot{Consumer: consumer.Consumer{OrganizationID: org, ID: key.ConsumerID, CreatedAt: now}}
 			ask(key.ConsumerID, c.token(org, key.ConsumerID))
 			ask("cons_0", always) // asked for again and again, it stays
-			if stats := c.cache.Stats(); stats.Bytes > room {
+			if stats := c.api.CacheStats(); stats.Bytes > room {
 				t.Fatalf("it holds %d bytes", stats.Bytes)
 			}
 		}
-		stats := c.cache.Stats()
+		stats := c.api.CacheStats()
 		if stats.Documents < 50 || stats.Bytes < room/2 {
 			t.Errorf("it holds %+v: it makes little of its room", stats)
 		}
@@ -257,7 +288,7 @@ func TestCacheDoesNotHoldWhatIsLargerThanItsRoom(t *testing.T) {
 	inCachedBubble(t, httpserver.CacheOptions{MaxBytes: 1}, func(t *testing.T, c *caching) {
 		c.wantReads(t, 1, `"position":7`)
 		c.wantReads(t, 2, `"position":7`)
-		if stats := c.cache.Stats(); stats.Documents != 0 || stats.Bytes != 0 {
+		if stats := c.api.CacheStats(); stats.Documents != 0 || stats.Bytes != 0 {
 			t.Errorf("it holds %+v", stats)
 		}
 	})
@@ -283,7 +314,7 @@ type slowStore struct {
 	begun atomic.Int64
 }
 
-func (s *slowStore) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
+func (s *slowStore) Snapshot(ctx context.Context, key consumer.Key) (consumer.Snapshot, error) {
 	s.begun.Add(1)
 	select {
 	case <-s.gate:
@@ -291,7 +322,7 @@ func (s *slowStore) Snapshot(ctx context.Context, organizationID, consumerID str
 		return consumer.Snapshot{}, ctx.Err()
 	}
 	defer func() { <-s.after }()
-	return s.Reader.Snapshot(ctx, organizationID, consumerID)
+	return s.Reader.Snapshot(ctx, key)
 }
 
 // inHerd runs a test in a world with a slow store.
@@ -299,15 +330,12 @@ func inHerd(t *testing.T, test func(t *testing.T, w *world, store *slowStore, fe
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		feed := &exactFeed{}
-		cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: feed})
-		must(t, err)
-		defer cache.Close()
-		synctest.Wait()
 		store := &slowStore{gate: make(chan struct{}, 1000), after: make(chan struct{}, 1000)}
-		w := newWorld(t, func(o *httpserver.Options) {
+		w := newWorld(t, withCache(feed, httpserver.CacheOptions{}), func(o *httpserver.Options) {
 			store.Reader = &busyStore{fakeStore: o.Store.(*fakeStore)}
-			o.Store, o.Cache = store, cache
+			o.Store = store
 		})
+		synctest.Wait() // until it follows the feed
 		test(t, w, store, feed)
 	})
 }
@@ -354,18 +382,18 @@ func TestCacheOutlivesWhoAskedFirst(t *testing.T) {
 		second := askInBackground(t.Context(), w)
 		synctest.Wait()
 		leave()
-		if response := <-first; response.StatusCode != 503 {
-			t.Errorf("who left is answered %d", response.StatusCode)
+		if response := <-first; response.StatusCode != 499 {
+			t.Errorf("the client that left got status %d", response.StatusCode)
 		}
 		store.gate <- struct{}{}
 		store.after <- struct{}{}
 		if response := <-second; response.StatusCode != 200 {
-			t.Errorf("who stayed is answered %d", response.StatusCode)
+			t.Errorf("the client that stayed got status %d", response.StatusCode)
 		}
 	})
 }
 
-// What changes while somebody reads is neither held nor told to who asks afterwards.
+// A read that was in progress at a change is neither stored nor shared with later requests.
 func TestCacheDoesNotHoldWhatChangedMeanwhile(t *testing.T) {
 	inHerd(t, func(t *testing.T, w *world, store *slowStore, feed *exactFeed) {
 		before := askInBackground(t.Context(), w)
@@ -377,11 +405,11 @@ func TestCacheDoesNotHoldWhatChangedMeanwhile(t *testing.T) {
 		p.Position = new(int64(6))
 		snapshot.Participations = []consumer.Participation{p}
 		w.store.snapshots[me] = snapshot
-		feed.untold.Store(&me)
+		feed.pendingConsumer.Store(&me)
 		after := askInBackground(t.Context(), w)
 		synctest.Wait()
 		if n := store.begun.Load(); n != 2 {
-			t.Fatalf("the store was asked %d times: who asks after the change joins a read from before", n)
+			t.Fatalf("the store was asked %d times, want 2: a request after the change shares a read from before", n)
 		}
 		store.after <- struct{}{}
 		if text := body(t, <-before); !strings.Contains(text, `"position":7`) {
@@ -401,38 +429,93 @@ func TestCacheDoesNotHoldWhatChangedMeanwhile(t *testing.T) {
 	})
 }
 
-func TestCacheAfterItsEnd(t *testing.T) {
+func TestCacheAfterClose(t *testing.T) {
 	inCachedBubble(t, httpserver.CacheOptions{}, func(t *testing.T, c *caching) {
 		c.wantReads(t, 1, `"position":7`)
-		must(t, c.cache.Close())
-		must(t, c.cache.Close())
+		must(t, c.api.Close())
+		must(t, c.api.Close())
 		c.wantReads(t, 2, `"position":7`)
 		c.wantReads(t, 3, `"position":7`)
 	})
 }
 
-func TestCacheOptionsAreChecked(t *testing.T) {
-	exact := &exactFeed{}
-	for field, options := range map[string]httpserver.CacheOptions{
-		"Changes":                 {},
-		"MaxBytes":                {Changes: exact, MaxBytes: -1},
-		"MaxStaleness":            {Changes: exact, MaxStaleness: -1},
-		"MaxStaleness is missing": {Changes: &fakeFeed{}},
+// A change that the feed doesn't notify of is hidden for MaxAge at most.
+func TestCacheForgetsDocumentsOfMaxAge(t *testing.T) {
+	for name, test := range map[string]struct {
+		options httpserver.CacheOptions
+		age     time.Duration
+	}{
+		"default": {httpserver.CacheOptions{}, 5 * time.Minute},
+		"one set": {httpserver.CacheOptions{MaxAge: time.Hour}, time.Hour},
 	} {
-		if cache, err := httpserver.NewCache(options); err == nil || cache != nil || !strings.Contains(err.Error(), "CacheOptions."+field) {
-			t.Errorf("%s: the error is %v", field, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			inCachedBubble(t, test.options, func(t *testing.T, c *caching) {
+				c.wantReads(t, 1, `"position":7`)
+				c.moveTo(6)
+				time.Sleep(test.age - 1)
+				c.wantReads(t, 1, `"position":7`)
+				time.Sleep(time.Nanosecond)
+				c.wantReads(t, 2, `"position":6`)
+				c.wantReads(t, 2, `"position":6`)
+			})
+		})
 	}
 }
 
-func TestCacheIsOfOneAPI(t *testing.T) {
-	cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: &exactFeed{}})
-	must(t, err)
-	defer cache.Close()
-	options := httpserver.Options{Store: newWorld(t).store, Auth: &fickle{}, Cache: cache}
-	_, err = httpserver.New(options)
-	must(t, err)
-	if _, err := httpserver.New(options); err == nil || !strings.Contains(err.Error(), "Options.Cache") {
-		t.Errorf("the error is %v", err)
+// collisions are two consumers whose keys have the same hash.
+var collisions = []consumer.Key{
+	{OrganizationID: org, ConsumerID: "c5870402c4978ca6c"},
+	{OrganizationID: otherOrg, ConsumerID: "ca85ab545a067ae77"},
+}
+
+// addCollisions adds the two consumers, and returns the credentials of both.
+func (w *world) addCollisions() [][]string {
+	w.t.Helper()
+	if collisions[0].Hash() != collisions[1].Hash() {
+		w.t.Fatal("the keys have different hashes")
 	}
+	var credentials [][]string
+	for i, key := range collisions {
+		w.store.snapshots[key] = consumer.Snapshot{Consumer: consumer.Consumer{
+			OrganizationID: key.OrganizationID, ID: key.ConsumerID, CreatedAt: now, UpdatedAt: now,
+		}}
+		credentials = append(credentials, []string{
+			"X-Publishable-Key", []string{publishable, otherPublishable}[i], "Authorization", "Bearer " + w.token(key.OrganizationID, key.ConsumerID),
+		})
+	}
+	return credentials
+}
+
+func TestCacheKeepsConsumersWithOneHashApart(t *testing.T) {
+	inCachedBubble(t, httpserver.CacheOptions{}, func(t *testing.T, c *caching) {
+		credentials := c.addCollisions()
+		for _, i := range []int{0, 0, 1, 1, 0} {
+			response := c.do("GET", prefix+"/me", credentials[i]...)
+			if text := body(t, response); response.StatusCode != 200 || !strings.HasPrefix(text, `{"id":"`+collisions[i].ConsumerID+`"`) {
+				t.Errorf("%s got %d %s", collisions[i].ConsumerID, response.StatusCode, text)
+			}
+		}
+	})
+}
+
+func TestReadsOfConsumersWithOneHashAreNotShared(t *testing.T) {
+	inHerd(t, func(t *testing.T, w *world, store *slowStore, _ *exactFeed) {
+		var responses []<-chan *http.Response
+		for _, credentials := range w.addCollisions() {
+			response := make(chan *http.Response, 1)
+			go func() { response <- do(w.Handler, "GET", prefix+"/me", credentials...) }()
+			synctest.Wait()
+			responses = append(responses, response)
+		}
+		if n := store.begun.Load(); n != 2 {
+			t.Errorf("the store was asked %d times, want 2", n)
+		}
+		close(store.gate)
+		close(store.after)
+		for i, response := range responses {
+			if text := body(t, <-response); !strings.HasPrefix(text, `{"id":"`+collisions[i].ConsumerID+`"`) {
+				t.Errorf("%s got %s", collisions[i].ConsumerID, text)
+			}
+		}
+	})
 }

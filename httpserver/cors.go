@@ -8,32 +8,35 @@ import (
 	"github.com/jub0bs/cors"
 
 	"github.com/rejoinhq/rejoin/auth"
+	"github.com/rejoinhq/rejoin/httpserver/internal/observe"
 )
 
-// crossOrigin lets browsers of other origins call the endpoint of the consumer (the
-// Fetch standard's CORS protocol). Its zero value lets none.
+// crossOrigin lets browsers of other origins call the endpoints of the consumer, by the CORS
+// protocol of the Fetch standard. Its zero value allows no origin.
 type crossOrigin struct {
 	middleware *cors.Middleware
 	origins    []string
 }
 
-// preflightMaxAge is how long a browser may remember what it was allowed, in seconds.
+// preflightMaxAge is the time for which a browser may cache the response to a preflight
+// request, in seconds.
 const preflightMaxAge = 600
 
-// newCrossOrigin exposes headers of an answer, and also allows request headers beside those
-// of the document.
-func newCrossOrigin(origins, exposed []string, requestHeaders ...string) (*crossOrigin, error) {
+// newCrossOrigin returns a crossOrigin that allows the origins and exposes response headers.
+// It allows every request header, such as those that tracing adds. Requests with the
+// browser's own credentials are never allowed.
+func newCrossOrigin(origins, exposedHeaders []string) (*crossOrigin, error) {
 	if len(origins) == 0 {
 		return &crossOrigin{}, nil
 	}
 	if slices.Contains(origins, "*") {
-		origins = []string{"*"} // which the library wants to stand alone
+		origins = []string{"*"} // the library accepts no other origin with it
 	}
 	middleware, err := cors.NewMiddleware(cors.Config{
 		Origins:         origins,
 		Methods:         []string{http.MethodGet, http.MethodHead},
-		RequestHeaders:  append(requestHeaders, auth.HeaderAuthorization, auth.HeaderPublishableKey, "If-None-Match"),
-		ResponseHeaders: exposed,
+		RequestHeaders:  []string{"*", auth.HeaderAuthorization}, // which the wildcard doesn't cover
+		ResponseHeaders: exposedHeaders,
 		MaxAgeInSeconds: preflightMaxAge,
 	})
 	if err != nil {
@@ -42,7 +45,20 @@ func newCrossOrigin(origins, exposed []string, requestHeaders ...string) (*cross
 	return &crossOrigin{middleware, origins}, nil
 }
 
-// wrap adds CORS headers to the answers of next, and answers preflight requests.
+// exposedHeaders returns the response headers that scripts of other origins may read.
+func (o *Options) exposedHeaders() []string {
+	exposed := []string{"ETag", "Retry-After", observe.HeaderRequestID}
+	if o.PollIntervals != nil {
+		exposed = append(exposed, headerPollInterval)
+	}
+	if o.RateLimit.isSet() {
+		exposed = append(exposed, headerRateLimit, headerRateRemaining, headerRateReset)
+	}
+	return exposed
+}
+
+// wrap returns a handler that adds CORS headers to the responses of next and responds to
+// preflight requests.
 func (c *crossOrigin) wrap(next http.Handler) http.Handler {
 	if c.middleware == nil {
 		return next
@@ -54,32 +70,31 @@ func (c *crossOrigin) wrap(next http.Handler) http.Handler {
 			shared.ServeHTTP(w, r)
 			return
 		}
-		// The status is ours, so that every OPTIONS request has the same answer: the
-		// headers tell a browser what it may do, and those of a refused origin are
-		// missing.
-		shared.ServeHTTP(withoutStatus{w}, withSortedRequestHeaders(r))
+		// Every OPTIONS request has the same status. A browser decides by the headers, which
+		// are missing if the origin is not allowed.
+		shared.ServeHTTP(withoutStatus{w}, r)
 		header := w.Header()
-		header.Add("Vary", "Origin, Access-Control-Request-Method, "+requestHeaders)
+		header.Add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 		if header.Get("Access-Control-Allow-Origin") != "" {
 			header.Set("Access-Control-Allow-Methods", "GET, HEAD")
 		}
-		answerOptions(w)
+		respondToOptions(w)
 	})
 }
 
-// withoutDeepOrigin replaces the origin of a request when it is further below a wildcard
-// than the one label that an asterisk stands for: the library would allow any number.
+// withoutDeepOrigin replaces the origin of a request if a wildcard matches more than one
+// of its labels, which the library would allow.
 func (c *crossOrigin) withoutDeepOrigin(r *http.Request) *http.Request {
 	origins := r.Header["Origin"]
 	if len(origins) != 1 || slices.ContainsFunc(c.origins, func(pattern string) bool { return encompasses(pattern, origins[0]) }) {
 		return r
 	}
 	r = r.Clone(r.Context())
-	r.Header.Set("Origin", "null") // which no list can hold
+	r.Header.Set("Origin", "null") // no pattern matches it
 	return r
 }
 
-// encompasses reports whether an origin is one of a pattern's, if the library says so too.
+// encompasses reports whether a pattern matches an origin that the library allows.
 func encompasses(pattern, origin string) bool {
 	if anyPort, found := strings.CutSuffix(pattern, ":*"); found {
 		pattern = anyPort
@@ -87,8 +102,8 @@ func encompasses(pattern, origin string) bool {
 			origin = host
 		}
 	}
-	before, after, wild := strings.Cut(pattern, "*")
-	if !wild {
+	before, after, hasWildcard := strings.Cut(pattern, "*")
+	if !hasWildcard {
 		return pattern == origin
 	}
 	label, begins := strings.CutPrefix(origin, before)
@@ -101,26 +116,7 @@ func isPreflight(r *http.Request) bool {
 		len(r.Header["Origin"]) > 0 && len(r.Header["Access-Control-Request-Method"]) > 0
 }
 
-const requestHeaders = "Access-Control-Request-Headers"
-
-// withSortedRequestHeaders brings the list of headers into the form in which browsers
-// send it, and the only one that the library accepts: lower case, sorted, no spaces.
-// Other clients and proxies are less strict.
-func withSortedRequestHeaders(r *http.Request) *http.Request {
-	lines := r.Header.Values(requestHeaders)
-	if len(lines) == 0 {
-		return r
-	}
-	names := strings.FieldsFunc(strings.ToLower(strings.Join(lines, ",")), func(c rune) bool {
-		return c == ',' || c == ' ' || c == '\t'
-	})
-	slices.Sort(names)
-	r = r.Clone(r.Context())
-	r.Header.Set(requestHeaders, strings.Join(slices.Compact(names), ","))
-	return r
-}
-
-// withoutStatus passes everything on but the status.
+// withoutStatus is a ResponseWriter that ignores the status.
 type withoutStatus struct{ http.ResponseWriter }
 
 func (withoutStatus) WriteHeader(int) {}

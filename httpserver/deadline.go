@@ -2,69 +2,67 @@ package httpserver
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
 )
 
-// withTimeout bounds what the request waits for. The caller cancels it.
-func (a *API) withTimeout(r *http.Request) *deadline {
-	return &deadline{Context: r.Context(), at: time.Now().Add(a.timeout)}
-}
-
-// deadline is a context that ends at a moment, like one of [context.WithDeadline], but it
-// has no timer until somebody waits for it. Most requests are answered from memory, and
-// nobody does.
-type deadline struct {
+// deadlineContext is like a context of [context.WithDeadline], but it starts its timer only
+// when Done is called. Most requests for a document are served from memory and never wait, and
+// a timer takes 7 % of the server's processor time for such a request (1.3 of 19 µs).
+type deadlineContext struct {
 	context.Context // the parent
-	at              time.Time
+	deadline        time.Time
 
-	mu    sync.Mutex
-	timed context.Context // nil until somebody waits
-	stop  context.CancelFunc
-	ended bool // cancelled before that
+	mu       sync.Mutex
+	timed    context.Context // nil until Done is called
+	stop     context.CancelFunc
+	canceled bool
 }
 
-func (d *deadline) Deadline() (time.Time, bool) {
-	if at, ok := d.Context.Deadline(); ok && at.Before(d.at) {
-		return at, true
+// withTimeout is like [context.WithTimeout], with a deadlineContext.
+func withTimeout(parent context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	c := &deadlineContext{Context: parent, deadline: time.Now().Add(timeout)}
+	if deadline, ok := parent.Deadline(); ok && deadline.Before(c.deadline) {
+		c.deadline = deadline
 	}
-	return d.at, true
+	return c, c.cancel
 }
 
-func (d *deadline) Done() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.timed == nil {
-		d.timed, d.stop = context.WithDeadline(d.Context, d.at)
-		if d.ended {
-			d.stop()
+func (c *deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+func (c *deadlineContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timed == nil {
+		c.timed, c.stop = context.WithDeadline(c.Context, c.deadline)
+		if c.canceled {
+			c.stop()
 		}
 	}
-	return d.timed.Done()
+	return c.timed.Done()
 }
 
-func (d *deadline) Err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (c *deadlineContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case d.timed != nil:
-		return d.timed.Err()
-	case d.Context.Err() != nil:
-		return d.Context.Err()
-	case d.ended:
+	case c.timed != nil:
+		return c.timed.Err()
+	case c.Context.Err() != nil:
+		return c.Context.Err()
+	case c.canceled:
 		return context.Canceled
-	case !time.Now().Before(d.at):
+	case !time.Now().Before(c.deadline):
 		return context.DeadlineExceeded
 	}
 	return nil
 }
 
-func (d *deadline) cancel() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.ended = true
-	if d.stop != nil {
-		d.stop()
+func (c *deadlineContext) cancel() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.canceled = true
+	if c.stop != nil {
+		c.stop()
 	}
 }

@@ -10,63 +10,60 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// A deadline behaves like one of context.WithDeadline, whether anybody waits or asks.
-func TestDeadline(t *testing.T) {
+// TestDeadlineContext checks that a deadlineContext behaves like a context of
+// context.WithTimeout, both if its Done was called before and if not.
+func TestDeadlineContext(t *testing.T) {
 	const timeout = 5 * time.Second
-	type parent func() (context.Context, context.CancelFunc)
-	free := func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }
-	sooner := func() (context.Context, context.CancelFunc) {
+	cancelable := func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }
+	shorter := func() (context.Context, context.CancelFunc) {
 		return context.WithTimeout(context.Background(), time.Second)
 	}
-	for rule, test := range map[string]struct {
-		parent parent
+	for rule, c := range map[string]struct {
+		parent func() (context.Context, context.CancelFunc)
 		after  time.Duration
-		end    func(leave, cancel context.CancelFunc)
+		end    func(cancelParent, cancel context.CancelFunc)
 		want   error
 	}{
-		"it goes on until then":          {free, timeout - 1, nil, nil},
-		"it ends then":                   {free, timeout, nil, context.DeadlineExceeded},
-		"it ends when it is cancelled":   {free, 0, func(_, cancel context.CancelFunc) { cancel() }, context.Canceled},
-		"it ends with its parent":        {free, 0, func(leave, _ context.CancelFunc) { leave() }, context.Canceled},
-		"it ends at its parent's sooner": {sooner, time.Second, nil, context.DeadlineExceeded},
+		"it lasts until its deadline":           {cancelable, timeout - 1, nil, nil},
+		"it ends at its deadline":               {cancelable, timeout, nil, context.DeadlineExceeded},
+		"it ends when it is canceled":           {cancelable, 0, func(_, cancel context.CancelFunc) { cancel() }, context.Canceled},
+		"it ends when its parent is canceled":   {cancelable, 0, func(cancelParent, _ context.CancelFunc) { cancelParent() }, context.Canceled},
+		"it ends at the deadline of its parent": {shorter, time.Second, nil, context.DeadlineExceeded},
+		"it lasts until its parent's deadline":  {shorter, time.Second - 1, nil, nil},
 	} {
-		for _, waits := range []bool{true, false} {
-			name := rule + ", asked"
-			if waits {
-				name = rule + ", waited for"
-			}
+		for name, waits := range map[string]bool{rule: false, rule + ", with a call to Done before": true} {
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					outer, leave := test.parent()
-					defer leave()
-					ctx, cancel := httpserver.NewDeadline(outer, timeout)
+					parent, cancelParent := c.parent()
+					defer cancelParent()
+					plain, cancelPlain := context.WithTimeout(parent, timeout)
+					defer cancelPlain()
+					ctx, cancel := httpserver.WithTimeout(parent, timeout)
 					defer cancel()
 					if waits {
 						ctx.Done()
 					}
-					want, _ := outer.Deadline()
-					if want.IsZero() {
-						want = time.Now().Add(timeout)
+					want, _ := plain.Deadline()
+					if got, ok := ctx.Deadline(); !ok || !got.Equal(want) {
+						t.Errorf("the deadline is %v, %t, want %v", got, ok, want)
 					}
-					if at, ok := ctx.Deadline(); !ok || !at.Equal(want) {
-						t.Errorf("the deadline is %v, %t, want %v", at, ok, want)
-					}
-					time.Sleep(test.after)
-					if test.end != nil {
-						test.end(leave, cancel)
+					time.Sleep(c.after)
+					synctest.Wait()
+					if c.end != nil {
+						c.end(cancelParent, func() { cancel(); cancelPlain() })
 					}
 					synctest.Wait()
-					if err := ctx.Err(); !errors.Is(err, test.want) {
-						t.Errorf("the error is %v, want %v", err, test.want)
+					if err := ctx.Err(); !errors.Is(err, c.want) {
+						t.Errorf("the error is %v, want %v", err, c.want)
 					}
 					select {
 					case <-ctx.Done():
-						if test.want == nil {
-							t.Error("it has ended")
+						if c.want == nil {
+							t.Error("it ended")
 						}
 					default:
-						if test.want != nil {
-							t.Error("it goes on")
+						if c.want != nil {
+							t.Error("it did not end")
 						}
 					}
 				})

@@ -1,14 +1,15 @@
-// Package httpserver answers the two endpoints of the consumer identity API with
-// plain http.Handlers: the consumer's own document, GET {prefix}/me, and the
-// look-up by a server, GET {prefix}/{id}.
+// Package httpserver provides HTTP handlers for the two endpoints of the consumer identity
+// API: GET {prefix}/me returns the consumer's own document, and GET {prefix}/{id} is the
+// look-up by a server.
 //
-// [New] validates its options once. The handlers of an [API] are then mounted on
-// any mux under any prefix, both together ([API.Handler]) or each alone ([API.Me],
-// [API.Events], [API.Consumer]), and their OpenAPI description beside them
-// ([API.OpenAPI]). The mux, TLS and timeouts stay the caller's.
+// [New] validates its options. The handlers of an [API] can be mounted on any mux under any
+// prefix, together ([API.Handler]) or one by one ([API.Me], [API.Events], [API.Consumer]),
+// with their OpenAPI description ([API.OpenAPI]). The caller keeps control of the mux, TLS
+// and timeouts. [DiscardBody] protects the other handlers of the same server from request
+// bodies that they don't read. Package probe has handlers for health and readiness.
 //
-// A request walks in one direction: the authenticator says who is calling, the
-// store gives one snapshot, package journey derives the document at one moment,
-// and the answer is written in one piece. An access log, traces and metrics
-// (OpenTelemetry) of it are options. [Health] and [Readiness] answer probes.
+// A request passes through the layers in one direction. The authenticator identifies the
+// caller, the store returns one snapshot, package journey derives the document as of one
+// time, and the response is written in one piece. An access log, traces and metrics by
+// OpenTelemetry are optional.
 package httpserver

@@ -3,86 +3,193 @@ package httpserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/rejoinhq/rejoin/auth"
+	"github.com/rejoinhq/rejoin/auth/webhook"
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/httpserver/internal/httpjson"
+	"github.com/rejoinhq/rejoin/httpserver/internal/observe"
 )
 
-// publicError is what a client sees of a failure: a status and the exact text of the
-// seed's "Error Responses". The cause is another thing, and goes to the log.
-type publicError struct {
+// httpError is an error as a client sees it: a status, and the exact text of "Error
+// Responses" in the API documentation. The cause of an error is only logged.
+type httpError struct {
 	status int
 	text   string
 }
 
-func (e *publicError) Error() string { return e.text }
+func (e *httpError) Error() string { return e.text }
 
-// All the errors that a client can see.
+// All errors that a client can see.
 var (
-	errNoRoute                = &publicError{http.StatusNotFound, "Not found"}
-	errMethod                 = &publicError{http.StatusMethodNotAllowed, "Method not allowed"}
-	errAuthenticationRequired = &publicError{http.StatusUnauthorized, "Authentication required"}
-	errSecretKeyRequired      = &publicError{http.StatusUnauthorized, "Secret key required"}
-	errConsumerNotFound       = &publicError{http.StatusNotFound, "Consumer not found"}
-	errTooMany                = &publicError{http.StatusTooManyRequests, "Rate limit exceeded"}
-	errBody                   = &publicError{http.StatusBadRequest, "Bad request"}
-	errUnavailable            = &publicError{http.StatusServiceUnavailable, "Service unavailable"}
-	errInternal               = &publicError{http.StatusInternalServerError, "Internal server error"}
+	errBadRequest             = &httpError{http.StatusBadRequest, "Bad request"}
+	errAuthenticationRequired = &httpError{http.StatusUnauthorized, "Authentication required"}
+	errInvalidSignature       = &httpError{http.StatusUnauthorized, "Invalid signature"}
+	errSecretKeyRequired      = &httpError{http.StatusUnauthorized, "Secret key required"}
+	errValidationFailed       = &httpError{http.StatusBadRequest, "Validation failed"}
+	errPathNotFound           = &httpError{http.StatusNotFound, "Not found"}
+	errConsumerNotFound       = &httpError{http.StatusNotFound, "Consumer not found"}
+	errMethodNotAllowed       = &httpError{http.StatusMethodNotAllowed, "Method not allowed"}
+	errConsumerErased         = &httpError{http.StatusConflict, "Consumer erased"}
+	errPayloadTooLarge        = &httpError{http.StatusRequestEntityTooLarge, "Payload too large"}
+	errUnsupportedMediaType   = &httpError{http.StatusUnsupportedMediaType, "Unsupported media type"}
+	errRateLimited            = &httpError{http.StatusTooManyRequests, "Rate limit exceeded"}
+	errClientClosedRequest    = &httpError{statusClientClosedRequest, "Client closed request"}
+	errInternal               = &httpError{http.StatusInternalServerError, "Internal server error"}
+	errUnavailable            = &httpError{http.StatusServiceUnavailable, "Service unavailable"}
 )
 
-// retryAfterSeconds is when a client may try again after 503: soon, because a store
-// that failed over is back within seconds, and clients poll anyway.
-const retryAfterSeconds = 1
+// statusClientClosedRequest is the status, first used by nginx, of a request whose client
+// went away before the response. Nobody receives it. The access log and the metrics show
+// it in place of a 5xx status, because the server didn't fail.
+const statusClientClosedRequest = 499
 
-// unauthenticated is an error of the authenticator, with what its route answers when
-// it is a refusal.
+// httpErrors maps errors of other packages to the errors that a client sees. The first
+// match counts. Every other error is errInternal.
+var httpErrors = []struct {
+	cause    error
+	response *httpError
+}{
+	{consumer.ErrUnavailable, errUnavailable},
+	{consumer.ErrSchema, errUnavailable},
+	{context.DeadlineExceeded, errUnavailable},
+	{context.Canceled, errUnavailable}, // not by the client: see API.respond
+	{consumer.ErrNotFound, errConsumerNotFound},
+}
+
+// retryAfterUnavailable is the Retry-After of a response with 503, in seconds. A store
+// that fails over is back within seconds, and clients poll anyway.
+const retryAfterUnavailable = 1
+
+// unauthenticated is an error of the authenticator, with the response of its route to a
+// refusal.
 type unauthenticated struct {
-	refusal *publicError
+	refusal *httpError
 	error
 }
 
 func (u unauthenticated) Unwrap() error { return u.error }
 
-// public is the one place in which the module's errors become answers.
-func public(err error) *publicError {
-	var known *publicError
-	var refused unauthenticated
-	switch {
-	case errors.As(err, &known):
+// detailedError is an httpError whose response says more than its text.
+type detailedError struct {
+	*httpError
+	message    string
+	details    []httpjson.Detail
+	retryAfter int // in seconds; for 429 only
+}
+
+func (e detailedError) Unwrap() error { return e.httpError }
+
+// httpErrorOf returns what a client sees of an error.
+func httpErrorOf(err error) *httpError {
+	var known *httpError
+	if errors.As(err, &known) {
 		return known
-	case errors.As(err, &refused) && errors.Is(err, auth.ErrUnauthenticated):
-		return refused.refusal
-	case errors.Is(err, consumer.ErrUnavailable), errors.Is(err, consumer.ErrSchema),
-		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return errUnavailable
-	case errors.Is(err, consumer.ErrNotFound) && refused.error == nil:
-		return errConsumerNotFound
+	}
+	var u unauthenticated
+	if errors.As(err, &u) {
+		switch {
+		case errors.Is(err, auth.ErrUnauthenticated), errors.Is(err, webhook.ErrSignature):
+			return u.refusal
+		case errors.Is(err, consumer.ErrNotFound): // a bug: nobody asked for a consumer yet
+			return errInternal
+		}
+	}
+	for _, e := range httpErrors {
+		if errors.Is(err, e.cause) {
+			return e.response
+		}
 	}
 	return errInternal
 }
 
-// errorBody is the form of every error.
-type errorBody struct {
-	Error   string `json:"error"`
-	Message string `json:"message,omitzero"`
-	// RetryAfter is in seconds, with 429 only.
-	RetryAfter int `json:"retryAfter,omitzero"`
+// endpoint is like http.Handler, but returns the error to respond with. It must not return
+// an error once the response has begun.
+type endpoint func(http.ResponseWriter, *http.Request) error
+
+// withErrors returns a handler that responds to the errors and panics of e.
+func (a *API) withErrors(e endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				a.recovered(w, r, cause)
+			}
+		}()
+		if err := e(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	})
 }
 
-// fail answers with an error.
+// recovered responds to a panic. Only a message of the runtime's is logged: any other
+// value could hold a secret.
+func (a *API) recovered(w http.ResponseWriter, r *http.Request, cause any) {
+	if cause == http.ErrAbortHandler {
+		panic(cause) // net/http closes the connection
+	}
+	err := fmt.Errorf("panic with a %T\n%s", cause, debug.Stack())
+	if bug, ok := cause.(runtime.Error); ok {
+		err = fmt.Errorf("panic: %w\n%s", bug, debug.Stack())
+	}
+	a.logFailure(r, w.Header(), errInternal, err)
+	if observe.HasBegun(w) {
+		panic(http.ErrAbortHandler) // so that the client notices that the response is incomplete
+	}
+	writeFailure(w, r, errInternal, err)
+}
+
+// fail responds with an error.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	answer := public(err)
-	body := errorBody{Error: answer.text}
+	response := httpErrorOf(err)
+	if response.status >= http.StatusInternalServerError && clientLeft(r.Context(), err) {
+		response = errClientClosedRequest
+	}
+	a.logFailure(r, w.Header(), response, err)
+	writeFailure(w, r, response, err)
+}
+
+// clientLeft reports whether err, of an operation under the context of a request, was
+// caused by the client that went away. A timeout is not: the client may have left because
+// of it. A store may hide the cancellation in an error of its own, so err itself need not
+// be one.
+func clientLeft(request context.Context, err error) bool {
+	return errors.Is(request.Err(), context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// logFailure logs the cause of an error response.
+func (a *API) logFailure(r *http.Request, header http.Header, response *httpError, cause error) {
+	level := slog.LevelDebug
+	if response.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	a.logger.LogAttrs(r.Context(), level, "request failed",
+		slog.String("requestId", observe.LoggableRequestID(header)),
+		slog.Int("status", response.status),
+		slog.Any("cause", cause),
+	)
+}
+
+// writeFailure writes an error response.
+func writeFailure(w http.ResponseWriter, r *http.Request, response *httpError, err error) {
+	body := httpjson.Error{Error: response.text}
+	var detailed detailedError
+	if errors.As(err, &detailed) {
+		body.Message, body.Details, body.RetryAfter = detailed.message, detailed.details, detailed.retryAfter
+	}
 	header := w.Header()
-	switch answer.status {
+	switch response.status {
 	case http.StatusUnauthorized:
-		challenge := `Bearer realm="consumers"`
+		if response == errInvalidSignature {
+			break // a signature has no challenge
+		}
 		var refusal *auth.Error
+		challenge := `Bearer realm="consumers"`
 		if errors.As(err, &refusal) {
 			body.Message = refusal.PublicMessage()
 			if refusal.BearerRefused() {
@@ -91,47 +198,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		header.Set("WWW-Authenticate", challenge)
 	case http.StatusServiceUnavailable:
-		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+		header.Set("Retry-After", strconv.Itoa(retryAfterUnavailable))
 	case http.StatusTooManyRequests:
-		var limited rateLimited
-		errors.As(err, &limited)
-		body.RetryAfter, body.Message = limited.retryAfter, limited.message
-		header.Set("Retry-After", strconv.Itoa(limited.retryAfter))
-	case http.StatusBadRequest:
-		body.Message = "A " + r.Method + " request has no body here."
+		header.Set("Retry-After", strconv.Itoa(body.RetryAfter))
 	}
-	a.log(r, header, answer, err)
-	writeError(w, answer.status, body)
-}
-
-func writeError(w http.ResponseWriter, status int, body errorBody) {
-	encoded, err := json.Marshal(body)
-	if err != nil { // a message that is not UTF-8, which no code here writes
-		encoded = []byte(`{"error":"Internal server error"}`)
-	}
-	writeUncached(w, status, encoded)
-}
-
-// writeUncached writes JSON that is out of date at once.
-func writeUncached(w http.ResponseWriter, status int, encoded []byte) {
-	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Content-Type", contentTypeJSON)
-	header.Set("Content-Length", strconv.Itoa(len(encoded)))
-	w.WriteHeader(status)
-	_, _ = w.Write(encoded)
-}
-
-// log tells the operator what the client isn't told.
-func (a *API) log(r *http.Request, header http.Header, answer *publicError, err error) {
-	level := slog.LevelDebug
-	if answer.status >= http.StatusInternalServerError {
-		level = slog.LevelError
-	}
-	a.logger.LogAttrs(r.Context(), level, "request failed",
-		slog.String("requestId", loggableRequestID(header.Get(headerRequestID))),
-		slog.Int("status", answer.status),
-		slog.Any("cause", err),
-	)
+	httpjson.WriteError(w, response.status, body)
 }

@@ -2,9 +2,9 @@ package httpserver
 
 import "strings"
 
-// matches reports whether an If-None-Match field, which may come in several lines,
-// names the entity tag. The comparison is the weak one that RFC 9110, section 13.1.2,
-// asks for here: W/ before a tag is passed over. "*" names any.
+// matches reports whether the lines of an If-None-Match field list an entity tag. It
+// compares weakly, as RFC 9110, section 13.1.2, requires: W/ in front of a tag is ignored.
+// The value "*" matches every tag.
 func matches(lines []string, etag string) bool {
 	for _, list := range lines {
 		for list != "" {
@@ -14,7 +14,7 @@ func matches(lines []string, etag string) bool {
 			}
 			tag, rest, ok := cutTag(strings.TrimPrefix(list, "W/"))
 			if !ok {
-				break // what stands behind a malformed tag is not looked at
+				break // ignore the rest of the line after a malformed tag
 			}
 			if tag == etag {
 				return true
@@ -25,8 +25,8 @@ func matches(lines []string, etag string) bool {
 	return false
 }
 
-// cutTag cuts the quoted tag from the front of a list. A tag may contain a comma, but
-// no quote: there is no escaping in one (RFC 9110, section 8.8.3).
+// cutTag cuts a quoted tag from the beginning of a list. A tag may contain a comma but no
+// quotation mark, because nothing is escaped in a tag (RFC 9110, section 8.8.3).
 func cutTag(list string) (tag, rest string, ok bool) {
 	if !strings.HasPrefix(list, `"`) {
 		return "", "", false

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// fakeFeed is a change feed that a test speaks through.
+// fakeFeed is a change feed whose notifications a test sends.
 type fakeFeed struct {
 	// fails makes it give up at once.
 	fails failure
@@ -69,9 +70,9 @@ func (f *fakeFeed) Confirmed(moment time.Time) {
 	}
 }
 
-func (f *fakeFeed) Changed(consumers []uint64) {
+func (f *fakeFeed) Changed(change consumer.Change) {
 	for _, l := range f.all() {
-		l.Changed(consumers)
+		l.Changed(change)
 	}
 }
 
@@ -93,10 +94,16 @@ type busyStore struct {
 	*fakeStore
 }
 
-func (s *busyStore) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
+func (s *busyStore) Snapshot(ctx context.Context, key consumer.Key) (consumer.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fakeStore.Snapshot(ctx, organizationID, consumerID)
+	return s.fakeStore.Snapshot(ctx, key)
+}
+
+func (s *busyStore) Distribution(ctx context.Context, key consumer.DistributionKey) (consumer.Distribution, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fakeStore.Distribution(ctx, key)
 }
 
 // streaming is a world with a change feed, in a bubble in which time passes only when
@@ -119,10 +126,10 @@ func inBubble(t *testing.T, test func(*testing.T, *streaming), change ...func(*h
 		}}, change...)...)
 		s.now = func() time.Time { return now.Add(time.Since(begun)) }
 		test(t, s)
-		s.api.EndStreams()
+		must(t, s.api.Close())
 		synctest.Wait()
 		if len(s.feed.all()) > 0 {
-			t.Error("it still listens when nobody streams")
+			t.Error("the API still listens when it is closed")
 		}
 	})
 }
@@ -179,6 +186,9 @@ func (s *streaming) streamThrough(wrap func(http.ResponseWriter) http.ResponseWr
 	go func() {
 		defer close(c.ended)
 		s.ServeHTTP(wrap(c.lockedRecorder), r)
+		if c.Header().Get("Content-Encoding") != "" {
+			return // what a middleware adds is not described
+		}
 		if err := checkDescribed(http.MethodGet, prefix+"/me/events", c.Result()); err != nil {
 			s.t.Error(err)
 		}
@@ -265,7 +275,7 @@ func (s *streaming) change(change func(*consumer.Participation)) {
 }
 
 var (
-	me        = consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_1"}
+	me        = consumer.Key{OrganizationID: org, ConsumerID: "cons_1"}
 	heartbeat = event{Name: ":heartbeat"}
 )
 
@@ -298,20 +308,20 @@ func TestStreamTellsWhatChanges(t *testing.T) {
 		c := s.stream()
 		first := c.wantPosition(t, "7")
 		s.moveTo(6)
-		s.feed.Changed([]uint64{1, me.Hash(), 2})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{1, me.Hash(), 2}})
 		if id := c.wantPosition(t, "6"); id == first {
 			t.Error("two states have one id")
 		}
-		s.feed.Changed([]uint64{me.Hash()})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		c.wantNews(t) // nothing has changed
 		asked := s.store.asked
-		s.feed.Changed([]uint64{consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_2"}.Hash()})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{consumer.Key{OrganizationID: org, ConsumerID: "cons_2"}.Hash()}})
 		c.wantNews(t)
 		if s.store.asked != asked {
 			t.Error("the store was asked because of another's change")
 		}
 		s.moveTo(7)
-		s.feed.Changed([]uint64{me.Hash()})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		if id := c.wantPosition(t, "7"); id != first {
 			t.Error("one state has two ids")
 		}
@@ -339,7 +349,7 @@ func TestStreamResumes(t *testing.T) {
 		c := s.stream("Last-Event-ID", id)
 		c.wantNews(t)
 		s.moveTo(6)
-		s.feed.Changed([]uint64{me.Hash()})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		c.wantPosition(t, "6")
 		s.stream("Last-Event-ID", id).wantPosition(t, "6")
 	})
@@ -387,17 +397,17 @@ func TestStreamEndsWithTheToken(t *testing.T) {
 	})
 }
 
-// fickle lets in until it is told not to.
+// fickle is an Authenticator that a test makes fail.
 type fickle struct {
 	httpserver.Authenticator
 	failure
 }
 
-func (f *fickle) AuthenticateConsumer(r *http.Request) (auth.Identity, error) {
+func (f *fickle) AuthenticateConsumer(ctx context.Context, r *http.Request) (auth.ConsumerCaller, error) {
 	if err := f.get(); err != nil {
-		return auth.Identity{}, err
+		return auth.ConsumerCaller{}, err
 	}
-	return f.Authenticator.AuthenticateConsumer(r)
+	return f.Authenticator.AuthenticateConsumer(ctx, r)
 }
 
 func TestStreamEndsWithTheCredentials(t *testing.T) {
@@ -410,7 +420,7 @@ func TestStreamEndsWithTheCredentials(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		atChange.wantNews(t, heartbeat)
 		s.moveTo(6)
-		s.feed.Changed([]uint64{me.Hash()})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		atChange.wantNews(t)
 		gate.set(nil)
 		time.Sleep(time.Second)
@@ -426,9 +436,79 @@ func TestStreamEndsWithTheCredentials(t *testing.T) {
 		later.wantPosition(t, "6")
 		gate.set(&auth.Error{Reason: auth.ReasonSessionEnded})
 		s.moveTo(5)
-		s.feed.Changed([]uint64{me.Hash()})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		later.wantNews(t, ended("unauthenticated")) // and nothing of what changed
 	}, func(o *httpserver.Options) { gate.Authenticator, o.Auth = o.Auth, gate })
+}
+
+// wanderer authenticates every caller as the consumer that a test sets.
+type wanderer struct {
+	httpserver.Authenticator
+	identity atomic.Pointer[auth.Identity]
+}
+
+func (a *wanderer) AuthenticateConsumer(context.Context, *http.Request) (auth.ConsumerCaller, error) {
+	return auth.ConsumerCaller{Identity: *a.identity.Load()}, nil
+}
+
+// A session may pass to another consumer while the stream is open.
+func TestStreamEndsWhenTheIdentityIsAnother(t *testing.T) {
+	mine := auth.Identity{OrganizationID: org, ConsumerID: "cons_1"}
+	for name, other := range map[string]auth.Identity{
+		"another consumer":     {OrganizationID: org, ConsumerID: "cons_2"},
+		"another organization": {OrganizationID: otherOrg, ConsumerID: "cons_1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := &wanderer{}
+			session.identity.Store(&mine)
+			inBubble(t, func(t *testing.T, s *streaming) {
+				atChange, atBeat := s.stream(), s.stream()
+				atChange.wantPosition(t, "7")
+				atBeat.wantPosition(t, "7")
+				session.identity.Store(&other)
+				time.Sleep(15 * time.Second)
+				atBeat.wantNews(t, ended("unauthenticated"))
+				session.identity.Store(&mine)
+				later := s.stream()
+				later.wantPosition(t, "7")
+				session.identity.Store(&other)
+				s.moveTo(6)
+				s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
+				later.wantNews(t, ended("unauthenticated")) // and not the new position
+			}, func(o *httpserver.Options) { o.Auth = session })
+		})
+	}
+	t.Run("a session that lasts longer now", func(t *testing.T) {
+		session := &wanderer{}
+		session.identity.Store(&auth.Identity{OrganizationID: org, ConsumerID: "cons_1", ExpiresAt: now.Add(20 * time.Second)})
+		inBubble(t, func(t *testing.T, s *streaming) {
+			c := s.stream()
+			c.wantPosition(t, "7")
+			session.identity.Store(&auth.Identity{OrganizationID: org, ConsumerID: "cons_1", ExpiresAt: now.Add(40 * time.Second)})
+			time.Sleep(30 * time.Second)
+			c.wantNews(t, heartbeat, heartbeat)
+			time.Sleep(10 * time.Second)
+			c.wantNews(t, ended("token_expired"))
+		}, func(o *httpserver.Options) { o.Auth = session })
+	})
+}
+
+// An authenticator may return an id that no consumer can have.
+func TestStreamOfAnImpossibleConsumer(t *testing.T) {
+	for _, id := range []string{"", "..", "me/x", strings.Repeat("a", 129)} {
+		session := &wanderer{}
+		session.identity.Store(&auth.Identity{OrganizationID: org, ConsumerID: id})
+		inBubble(t, func(t *testing.T, s *streaming) {
+			s.meanwhile(func() {
+				s.store.snapshots[consumer.Key{OrganizationID: org, ConsumerID: id}] = consumer.Snapshot{}
+			})
+			c := s.stream()
+			if got := c.text(); c.Code != 404 || got != `{"error":"Consumer not found"}` || s.store.asked != 0 {
+				t.Errorf("%q: %d %s, and the store was asked %d times", id, c.Code, got, s.store.asked)
+			}
+			c.leave()
+		}, func(o *httpserver.Options) { o.Auth = session })
+	}
 }
 
 func TestStreamEndsWithTheConsumer(t *testing.T) {
@@ -436,7 +516,7 @@ func TestStreamEndsWithTheConsumer(t *testing.T) {
 		c := s.stream()
 		c.wantPosition(t, "7")
 		s.meanwhile(func() { delete(s.store.snapshots, me) })
-		s.feed.Changed([]uint64{me.Hash()})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		c.wantNews(t, ended("consumer_not_found"))
 		if !c.hasEnded() {
 			t.Error("it goes on")
@@ -450,12 +530,129 @@ func TestStreamOutlivesAFailingStore(t *testing.T) {
 		c.wantPosition(t, "7")
 		s.moveTo(6)
 		s.meanwhile(func() { s.store.err = consumer.ErrUnavailable })
-		s.feed.Changed([]uint64{me.Hash()})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		time.Sleep(3 * time.Second)
 		c.wantNews(t)
 		s.meanwhile(func() { s.store.err = nil })
 		time.Sleep(time.Second)
 		c.wantPosition(t, "6")
+	})
+}
+
+// A panic in a running stream is logged and ends the stream, and nothing is appended to it.
+func TestPanicInARunningStream(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *streaming) {
+		handler := s.Handler
+		s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				if cause := recover(); cause != http.ErrAbortHandler {
+					t.Errorf("the handler panicked with %v, want ErrAbortHandler", cause)
+				}
+			}()
+			handler.ServeHTTP(w, r)
+		})
+		c := s.stream()
+		c.wantPosition(t, "7")
+		before := c.text()
+		s.meanwhile(func() { s.store.panics = "marker-secret" })
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
+		if !c.hasEnded() {
+			t.Error("the stream goes on")
+		}
+		if after := c.text(); after != before {
+			t.Errorf("the panic appended %q", strings.TrimPrefix(after, before))
+		}
+		if log := s.log.String(); !strings.Contains(log, "panic with a string") || strings.Contains(log, "marker") {
+			t.Errorf("the log is:\n%s", log)
+		}
+	})
+}
+
+// A client that leaves while its stream reads is no error of the server.
+func TestClientThatLeavesAStreamIsNoError(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *streaming) {
+		c := s.stream()
+		c.wantPosition(t, "7")
+		s.meanwhile(func() { s.store.hangs = true })
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
+		synctest.Wait()
+		c.leave()
+		if !c.hasEnded() {
+			t.Error("the stream goes on")
+		}
+		s.meanwhile(func() { s.store.hangs = false })
+		if strings.Contains(s.log.String(), "level=ERROR") {
+			t.Errorf("an error is logged:\n%s", s.log)
+		}
+	})
+}
+
+// While the store is down, the streams don't add to its load, and one line in the log is
+// enough.
+func TestStreamsDuringAnOutage(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *streaming) {
+		const count = 10
+		var clients []*client
+		for range count {
+			c := s.stream()
+			c.wantPosition(t, "7")
+			clients = append(clients, c)
+		}
+		s.moveTo(6)
+		s.meanwhile(func() { s.store.err = consumer.ErrUnavailable })
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
+		synctest.Wait()
+		s.meanwhile(func() { s.store.asked = 0 })
+		time.Sleep(10 * time.Second)
+		s.meanwhile(func() {
+			if s.store.asked > 11 {
+				t.Errorf("%d streams asked the store %d times in ten seconds", count, s.store.asked)
+			}
+		})
+		clients[0].leave() // it may be the one that asks
+		clients[1].leave()
+		time.Sleep(2 * time.Second)
+		s.meanwhile(func() { s.store.err = nil })
+		time.Sleep(time.Second)
+		for _, c := range clients[2:] {
+			c.wantPosition(t, "6")
+		}
+		s.moveTo(5)
+		s.meanwhile(func() { s.store.err = consumer.ErrUnavailable })
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
+		time.Sleep(time.Second)
+		s.meanwhile(func() { s.store.err = nil })
+		time.Sleep(time.Second)
+		for _, c := range clients[2:] {
+			c.wantPosition(t, "5")
+		}
+		must(t, s.api.Close())
+		if n := strings.Count(s.log.String(), "level=ERROR"); n != 2 {
+			t.Errorf("%d errors were logged in two outages:\n%s", n, s.log)
+		}
+	})
+}
+
+// What is wrong with one consumer's document is logged again after a time that doubles.
+func TestStreamWithABug(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *streaming) {
+		c := s.stream()
+		c.wantPosition(t, "7")
+		s.moveTo(6)
+		s.meanwhile(func() { s.store.err = errors.New("a bug") })
+		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
+		time.Sleep(10 * time.Minute)
+		c.news()
+		s.meanwhile(func() {
+			if n := strings.Count(s.log.String(), "level=ERROR"); n < 10 || n > 17 {
+				t.Errorf("%d errors were logged in ten minutes", n)
+			}
+			s.store.err = nil
+		})
+		time.Sleep(time.Minute)
+		if news := c.news(); !slices.ContainsFunc(news, func(e event) bool { return strings.Contains(e.Data, `"position":6`) }) {
+			t.Errorf("sent %+v", news)
+		}
 	})
 }
 
@@ -479,19 +676,18 @@ func TestStreamOutlivesALostFeed(t *testing.T) {
 
 func TestStreamOutlivesAFeedThatGivesUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *streaming) {
-		s.feed.fails.set(consumer.ErrSchema)
 		c := s.stream()
 		c.wantPosition(t, "7")
 		s.moveTo(6)
 		s.feed.fails.set(nil)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second + time.Millisecond) // a moment after the feed is followed again
 		c.wantPosition(t, "6")
 		s.api.EndStreams()
 		synctest.Wait()
 		if !strings.Contains(s.log.String(), "the change feed ended") {
 			t.Errorf("the log doesn't say so:\n%s", s.log)
 		}
-	})
+	}, func(o *httpserver.Options) { o.Changes.(*fakeFeed).fails.set(consumer.ErrSchema) })
 }
 
 func TestStreamsEndAtShutdown(t *testing.T) {
@@ -512,19 +708,114 @@ func TestStreamsEndAtShutdown(t *testing.T) {
 	})
 }
 
-func TestStreamsOfAConsumerAreBounded(t *testing.T) {
+// A phone that is gone without a word keeps its stream, so one more stream than the limit
+// replaces the oldest one of the consumer.
+func TestNewStreamReplacesTheOldest(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *streaming) {
 		first := s.stream()
-		s.stream()
-		if third := s.stream(); third.Code != 429 || third.Header().Get("Retry-After") != "15" {
-			t.Errorf("the third is answered with %d, Retry-After %q", third.Code, third.Header().Get("Retry-After"))
+		first.wantPosition(t, "7")
+		second := s.stream()
+		second.wantPosition(t, "7")
+		third := s.stream()
+		third.wantPosition(t, "7")
+		first.wantNews(t, ended("replaced"))
+		if !first.hasEnded() || second.hasEnded() || third.hasEnded() {
+			t.Errorf("ended: first %t, second %t, third %t", first.hasEnded(), second.hasEnded(), third.hasEnded())
 		}
-		first.leave()
+		if !strings.Contains(first.text(), "retry: 30000\n") {
+			t.Errorf("a replaced client may connect again at once:\n%s", first.text())
+		}
+		third.leave()
 		synctest.Wait()
-		if fourth := s.stream(); fourth.Code != 200 {
-			t.Errorf("after one has left, another is answered with %d", fourth.Code)
+		s.stream().wantPosition(t, "7")
+		if second.hasEnded() {
+			t.Error("a stream was replaced though another one had ended")
 		}
+		s.stream().wantPosition(t, "7")
+		second.wantNews(t, ended("replaced"))
 	}, func(o *httpserver.Options) { o.MaxStreamsPerConsumer = 2 })
+}
+
+// A consumer's streams don't count for another one, not even with the same hash.
+func TestStreamsOfOthersAreNotReplaced(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *streaming) {
+		same := func(w http.ResponseWriter) http.ResponseWriter { return w }
+		var clients []*client
+		for _, credentials := range s.addCollisions() {
+			clients = append(clients, s.streamThrough(same, credentials...))
+		}
+		for i, c := range clients {
+			if news := c.news(); c.hasEnded() || len(news) != 1 {
+				t.Errorf("stream %d: ended %t, news %+v", i, c.hasEnded(), news)
+			}
+		}
+		s.meanwhile(func() {
+			for _, key := range collisions {
+				snapshot := s.store.snapshots[key]
+				p := s.store.snapshots[me].Participations[0]
+				p.OrganizationID, p.ConsumerID = key.OrganizationID, key.ConsumerID
+				snapshot.Participations = []consumer.Participation{p}
+				s.store.snapshots[key] = snapshot
+			}
+		})
+		s.feed.Changed(consumer.Change{Consumers: []uint64{collisions[0].Hash()}})
+		for _, c := range clients {
+			c.wantPosition(t, "7")
+		}
+		clients[0].leave() // the older one, which is last in the list of the hub
+		clients[1].leave()
+	}, func(o *httpserver.Options) { o.MaxStreamsPerConsumer = 1 })
+}
+
+// All streams of a consumer share one read after a change, with and without a cache for
+// requests.
+func TestStreamsOfAConsumerShareARead(t *testing.T) {
+	for name, change := range map[string]func(*httpserver.Options){
+		"without a cache": func(*httpserver.Options) {},
+		"with a cache":    func(o *httpserver.Options) { o.Cache = &httpserver.CacheOptions{MaxStaleness: time.Hour} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *streaming) {
+				var clients []*client
+				for range 16 {
+					c := s.stream()
+					c.wantPosition(t, "7")
+					clients = append(clients, c)
+				}
+				for n := range 3 {
+					asked := s.store.asked
+					s.moveTo(int64(n))
+					s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
+					for _, c := range clients {
+						c.wantPosition(t, strconv.Itoa(n))
+					}
+					if reads := s.store.asked - asked; reads != 1 {
+						t.Errorf("a change cost %d reads", reads)
+					}
+				}
+			}, change)
+		})
+	}
+}
+
+// A change that the feed doesn't notify of shows on the stream too.
+func TestStreamReadsDocumentsOfMaxAgeAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *streaming) {
+		c := s.stream()
+		c.wantPosition(t, "7")
+		s.moveTo(6)
+		time.Sleep(5*time.Minute - 1)
+		for _, e := range c.news() {
+			if e != heartbeat {
+				t.Errorf("sent %+v", e)
+			}
+		}
+		time.Sleep(time.Nanosecond)
+		news := c.news()
+		if len(news) == 0 || !strings.Contains(news[len(news)-1].Data, `"position":6`) {
+			t.Errorf("sent %+v", news)
+		}
+	})
 }
 
 // onlyWriter hides whatever else a writer can.
@@ -534,6 +825,14 @@ type onlyWriter struct{ http.ResponseWriter }
 type unwrapping struct{ http.ResponseWriter }
 
 func (w unwrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// lateCompressing announces that it compresses when the header is written.
+type lateCompressing struct{ unwrapping }
+
+func (w lateCompressing) WriteHeader(status int) {
+	w.Header().Set("Content-Encoding", "br")
+	w.ResponseWriter.WriteHeader(status)
+}
 
 func TestStreamThroughWriters(t *testing.T) {
 	t.Run("one that can be unwrapped", func(t *testing.T) {
@@ -546,6 +845,34 @@ func TestStreamThroughWriters(t *testing.T) {
 			}
 		})
 	})
+	for name, compressing := range map[string]func(http.ResponseWriter) http.ResponseWriter{
+		"one that compresses, and passes only flushes on": func(w http.ResponseWriter) http.ResponseWriter {
+			w.Header().Set("Content-Encoding", "gzip")
+			return unwrapping{w}
+		},
+		"one that compresses once the header is written": func(w http.ResponseWriter) http.ResponseWriter {
+			return lateCompressing{unwrapping{w}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *streaming) {
+				headers := []string{"X-Publishable-Key", publishable, "Authorization", "Bearer " + s.token(org, "cons_1")}
+				c := s.streamThrough(compressing, headers...)
+				id := c.wantPosition(t, "7")
+				if !c.hasEnded() {
+					t.Error("a stream that cannot be flushed goes on after an event")
+				}
+				idle := s.streamThrough(compressing, append(headers, "Last-Event-ID", id)...)
+				if idle.hasEnded() {
+					t.Error("it ends without an event")
+				}
+				time.Sleep(15 * time.Second)
+				if !idle.hasEnded() {
+					t.Error("it goes on for longer than a heartbeat")
+				}
+			})
+		})
+	}
 	t.Run("one that buffers ends after one event", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *streaming) {
 			buffering := func(w http.ResponseWriter) http.ResponseWriter { return onlyWriter{w} }
@@ -560,7 +887,7 @@ func TestStreamThroughWriters(t *testing.T) {
 				t.Error("it ends with nothing to tell")
 			}
 			s.moveTo(6)
-			s.feed.Changed([]uint64{me.Hash()})
+			s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 			again.wantPosition(t, "6")
 			if !again.hasEnded() {
 				t.Error("it goes on")
@@ -616,7 +943,8 @@ func TestStreamIsAnsweredLikeTheDocument(t *testing.T) {
 			}
 		})
 	})
-	t.Run("without a change feed the path is none", func(t *testing.T) {
+	t.Run("without a change feed the path returns 404", func(t *testing.T) {
+		t.Setenv(testCache, "off")
 		w := newWorld(t)
 		for _, h := range []http.Handler{w.Handler, w.api.Events()} {
 			response := do(h, "GET", prefix+"/me/events", "X-Publishable-Key", publishable, "Authorization", "Bearer "+w.token(org, "cons_1"))
@@ -633,15 +961,10 @@ func TestStreamToOtherOrigins(t *testing.T) {
 		if got := s.stream("Origin", origin).Header().Get("Access-Control-Allow-Origin"); got != origin {
 			t.Errorf("Access-Control-Allow-Origin: %q", got)
 		}
-		preflight := func(path string) string {
-			return s.do("OPTIONS", prefix+path, "Origin", origin, "Access-Control-Request-Method", "GET",
-				"Access-Control-Request-Headers", "authorization,last-event-id,x-publishable-key").Header.Get("Access-Control-Allow-Headers")
-		}
-		if got := preflight("/me/events"); !strings.Contains(got, "last-event-id") {
-			t.Errorf("the stream allows the headers %q", got)
-		}
-		if got := preflight("/me"); got != "" {
-			t.Errorf("the document allows the headers %q", got)
+		preflight := s.do("OPTIONS", prefix+"/me/events", "Origin", origin, "Access-Control-Request-Method", "GET",
+			"Access-Control-Request-Headers", "authorization,last-event-id,x-publishable-key")
+		if got := preflight.Header.Get("Access-Control-Allow-Headers"); got != "*,authorization" {
+			t.Errorf("Access-Control-Allow-Headers: %q", got)
 		}
 	}, withOrigins("https://a.example"))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// The description stands wherever the service wants it, and names the prefix under
-// which the endpoints are mounted. The store and the authenticator are your own.
+// The description can be mounted on any path. It contains the prefix under which the
+// endpoints are mounted. The store and the authenticator are your own.
 func ExampleAPI_OpenAPI() {
 	api, err := httpserver.New(httpserver.Options{Store: &fakeStore{}, Auth: fakeAuth{}})
 	if err != nil {

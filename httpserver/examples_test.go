@@ -8,14 +8,14 @@ import (
 
 // add makes a snapshot known to the first organization.
 func (w *world) add(s consumer.Snapshot) {
-	w.store.snapshots[consumer.ConsumerKey{OrganizationID: org, ConsumerID: s.Consumer.ID}] = s
+	w.store.snapshots[consumer.Key{OrganizationID: org, ConsumerID: s.Consumer.ID}] = s
 }
 
-// at is a moment on the day of the seed's example.
+// at returns a time on the day of the documentation's example.
 func at(hour, minute int) time.Time { return time.Date(2024, 12, 1, hour, minute, 0, 0, time.UTC) }
 
-// seedSnapshot is what the seed's example shows.
-func seedSnapshot() consumer.Snapshot {
+// documentedSnapshot returns the records of the documentation's example.
+func documentedSnapshot() consumer.Snapshot {
 	created := time.Date(2024, 11, 15, 10, 0, 0, 0, time.UTC)
 	return consumer.Snapshot{
 		Consumer: consumer.Consumer{

@@ -1,29 +1,25 @@
 package httpserver
 
 import (
-	"context"
 	"net/http"
 	"reflect"
-	"time"
+
+	"github.com/rejoinhq/rejoin/httpserver/internal/httpjson"
 )
 
-// ErrorBody is the form of every error.
-var ErrorBody = reflect.TypeFor[errorBody]()
+// ErrorBody is the type of the body of every error response.
+var ErrorBody = reflect.TypeFor[httpjson.Error]()
 
-// EndReasons are all that the last event of a stream can give.
-var EndReasons = []string{endTokenExpired, endUnauthenticated, endConsumerNotFound, endShutdown}
+// EndReasons are all reasons that the last event of a stream can give.
+var EndReasons = []string{endTokenExpired, endUnauthenticated, endConsumerNotFound, endReplaced, endShutdown}
 
-// Observed is a writer as the handlers get it when somebody observes.
-func Observed(w http.ResponseWriter) http.ResponseWriter { return &exchange{ResponseWriter: w} }
-
-// ObservedStatus is the status that was noted.
-func ObservedStatus(w http.ResponseWriter) int { return w.(*exchange).status }
-
-// NewDeadline makes the context of a request.
-func NewDeadline(parent context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	d := &deadline{Context: parent, at: time.Now().Add(timeout)}
-	return d, d.cancel
+// WithErrors returns a handler that observes e and responds to its errors and panics.
+func (a *API) WithErrors(e func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return a.instrument("", a.withErrors(e))
 }
 
-// DocumentOverhead is what the cache reckons for a document beside its bytes.
+// DocumentOverhead is the size that the cache adds to a document's bytes.
 const DocumentOverhead = documentOverhead
+
+// WithTimeout lets tests compare a deadlineContext with one of package context.
+var WithTimeout = withTimeout

@@ -35,8 +35,12 @@ var now = time.Date(2024, 12, 1, 9, 30, 0, 0, time.UTC)
 
 // fakeStore holds snapshots, or fails.
 type fakeStore struct {
-	snapshots map[consumer.ConsumerKey]consumer.Snapshot
-	err       error
+	snapshots map[consumer.Key]consumer.Snapshot
+	// distributions are the records of distributions.
+	distributions map[consumer.DistributionKey]consumer.Distribution
+	// distributionsAsked counts the reads of single records.
+	distributionsAsked int
+	err                error
 	// hangs makes every read last until its context ends.
 	hangs bool
 	// panics with its value.
@@ -45,7 +49,7 @@ type fakeStore struct {
 	asked int
 }
 
-func (s *fakeStore) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
+func (s *fakeStore) Snapshot(ctx context.Context, key consumer.Key) (consumer.Snapshot, error) {
 	s.asked++
 	if s.panics != nil {
 		panic(s.panics)
@@ -57,34 +61,56 @@ func (s *fakeStore) Snapshot(ctx context.Context, organizationID, consumerID str
 	if s.err != nil {
 		return consumer.Snapshot{}, s.err
 	}
-	snapshot, found := s.snapshots[consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: consumerID}]
+	snapshot, found := s.snapshots[key]
 	if !found {
 		return consumer.Snapshot{}, consumer.ErrNotFound
+	}
+	snapshot.Distributions = nil
+	for _, p := range snapshot.Participations {
+		if d, found := s.distributions[consumer.DistributionKey{OrganizationID: key.OrganizationID, Type: p.Type, ID: p.ID}]; found {
+			if d.WinnerID != nil && *d.WinnerID != key.ConsumerID {
+				d.WinnerID = nil
+			}
+			snapshot.Distributions = append(snapshot.Distributions, d)
+		}
 	}
 	return snapshot, nil
 }
 
-func (s *fakeStore) Consumer(ctx context.Context, organizationID, consumerID string) (consumer.Consumer, error) {
-	snapshot, err := s.Snapshot(ctx, organizationID, consumerID)
+func (s *fakeStore) Distribution(ctx context.Context, key consumer.DistributionKey) (consumer.Distribution, error) {
+	s.distributionsAsked++
+	if s.err != nil {
+		return consumer.Distribution{}, s.err
+	}
+	d, found := s.distributions[key]
+	if !found {
+		return consumer.Distribution{}, consumer.ErrNotFound
+	}
+	d.WinnerID = nil
+	return d, nil
+}
+
+func (s *fakeStore) Consumer(ctx context.Context, key consumer.Key) (consumer.Consumer, error) {
+	snapshot, err := s.Snapshot(ctx, key)
 	return snapshot.Consumer, err
 }
 
-// testCache is a variable of the environment: with "on" every world has a cache, so that
-// all that holds without one is held with one too.
+// testCache is an environment variable. If it is "on", every world has a cache, so that the
+// tests of responses run with one too.
 const testCache = "REJOIN_TEST_CACHE"
 
-// watchingFeed is the exact feed of a fakeStore, which it compares with what it was.
+// watchingFeed is the exact feed of a fakeStore. It compares the store with what it was.
 type watchingFeed struct {
 	fakeFeed
 	store *fakeStore
-	known map[consumer.ConsumerKey]string
+	known map[consumer.Key]string
 }
 
-func (f *watchingFeed) CatchUp() error {
+func (f *watchingFeed) CatchUp(context.Context) error {
 	if f.store.err != nil || f.store.hangs || f.store.panics != nil {
 		return consumer.ErrUnavailable
 	}
-	present := make(map[consumer.ConsumerKey]string)
+	present := make(map[consumer.Key]string)
 	for key, snapshot := range f.store.snapshots {
 		text, err := json.Marshal(snapshot)
 		if err != nil {
@@ -94,7 +120,7 @@ func (f *watchingFeed) CatchUp() error {
 	}
 	for key := range f.known {
 		if present[key] != f.known[key] {
-			f.Changed([]uint64{key.Hash()})
+			f.Changed(consumer.Change{Consumers: []uint64{key.Hash()}})
 		}
 	}
 	f.known = present
@@ -117,7 +143,7 @@ type world struct {
 // one who has the same id as a consumer that the first has not.
 func newWorld(t *testing.T, change ...func(*httpserver.Options)) *world {
 	t.Helper()
-	w := &world{t: t, log: &bytes.Buffer{}, now: func() time.Time { return now }, store: &fakeStore{snapshots: map[consumer.ConsumerKey]consumer.Snapshot{
+	w := &world{t: t, log: &bytes.Buffer{}, now: func() time.Time { return now }, store: &fakeStore{distributions: map[consumer.DistributionKey]consumer.Distribution{}, snapshots: map[consumer.Key]consumer.Snapshot{
 		{OrganizationID: org, ConsumerID: "cons_1"}: {
 			Consumer: consumer.Consumer{
 				OrganizationID: org, ID: "cons_1", Email: new("marker@example.com"), FullName: new("Tom & <Jerry>"),
@@ -157,13 +183,12 @@ func newWorld(t *testing.T, change ...func(*httpserver.Options)) *world {
 	for _, c := range change {
 		c(&options)
 	}
-	if options.Cache == nil && options.Store == consumer.Reader(w.store) && os.Getenv(testCache) == "on" {
-		options.Cache, err = httpserver.NewCache(httpserver.CacheOptions{Changes: &watchingFeed{store: w.store}})
-		must(t, err)
-		t.Cleanup(func() { must(t, options.Cache.Close()) })
+	if options.Changes == nil && options.Store == consumer.Reader(w.store) && os.Getenv(testCache) == "on" {
+		options.Changes, options.Cache = &watchingFeed{store: w.store}, &httpserver.CacheOptions{}
 	}
 	w.api, err = httpserver.New(options)
 	must(t, err)
+	t.Cleanup(func() { must(t, w.api.Close()) })
 	w.Handler = w.api.Handler(prefix)
 	return w
 }

@@ -5,35 +5,36 @@ import (
 
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/httpserver/internal/observe"
 )
 
-// serveMe answers with the caller's own document (the seed's section "Get Current
-// Consumer").
+// serveMe responds with the caller's own document, by the section "Get Current Consumer" of
+// the API documentation.
 func (a *API) serveMe(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Add("Vary", auth.HeaderAuthorization+", "+auth.HeaderPublishableKey)
 	now := a.now()
-	ctx := a.withTimeout(r)
-	defer ctx.cancel()
+	ctx, cancel := withTimeout(r.Context(), a.timeout)
+	defer cancel()
 
-	identity, err := a.auth.consumer(ctx, r)
+	caller, err := a.auth.AuthenticateConsumer(ctx, r)
 	if err != nil {
 		return unauthenticated{errAuthenticationRequired, err}
 	}
-	noteOrganization(w, identity.OrganizationID)
-	if err := a.admitConsumer(w, r, identity, now); err != nil {
+	observe.SetOrganization(w, caller.OrganizationID)
+	if err := a.admitConsumer(w, caller, now); err != nil {
 		return err
 	}
-	if !consumer.ValidID(identity.ConsumerID) {
+	if !consumer.ValidID(caller.ConsumerID) {
 		return consumer.ErrNotFound
 	}
-	document, err := a.document(ctx, consumer.ConsumerKey{OrganizationID: identity.OrganizationID, ConsumerID: identity.ConsumerID}, now)
+	document, err := a.documents.forRequest(ctx, consumer.Key{OrganizationID: caller.OrganizationID, ConsumerID: caller.ConsumerID}, now)
 	if err != nil {
 		return err
 	}
 	if document.pollInterval == "" {
-		answer(w, r, document.body, document.etag, "Cache-Control", cachePrivate)
+		respond(w, r, document.body, document.etag, "Cache-Control", cachePrivate)
 		return nil
 	}
-	answer(w, r, document.body, document.etag, "Cache-Control", cachePrivate, headerPollInterval, document.pollInterval)
+	respond(w, r, document.body, document.etag, "Cache-Control", cachePrivate, headerPollInterval, document.pollInterval)
 	return nil
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// foreignPrefix is where a service of somebody else's mounts the handlers.
+// foreignPrefix is the prefix under which another service mounts the handlers.
 const foreignPrefix = "/shop/api/v2/consumers"
 
-// The response writers that foreign middleware puts around net/http's, by what they leave
-// of it: what they embed has a header, a status and a body, and no more.
+// The response writers of middleware, by the methods that they add to those of the
+// interface that they embed.
 type (
 	withUnwrap  struct{ http.ResponseWriter }
 	withFlush   struct{ http.ResponseWriter }
@@ -38,7 +38,7 @@ var foreignWriters = map[string]foreignWriter{
 	"a writer with neither":    func(w http.ResponseWriter) http.ResponseWriter { return withNeither{w} },
 }
 
-// loggedWriter notes the status.
+// loggedWriter records the status.
 type loggedWriter struct {
 	http.ResponseWriter
 	status int
@@ -51,9 +51,9 @@ func (w *loggedWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// abroad is a service of somebody else's that has the handlers mounted: on a mux beside
-// another route, behind middleware that sets headers, logs, and wraps the response writer.
-// Its log is told the status of each answer.
+// abroad returns another service with the handlers mounted: on a mux with another route,
+// inside a middleware that sets headers, logs, and wraps the response writer. It passes the
+// status of each response to log.
 func abroad(api *httpserver.API, wrap foreignWriter, log func(status int)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /shop/{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the shop") })
@@ -76,8 +76,8 @@ func serve(t *testing.T, handler http.Handler) *httptest.Server {
 	return server
 }
 
-// Whatever a service's own middleware leaves of the response writer, the handlers answer
-// as they do without any, and what the middleware said stays.
+// The responses are the same with every middleware's response writer, and the headers of the
+// middleware are kept.
 func TestMountedAbroad(t *testing.T) {
 	const origin = "https://shop.example.com"
 	w := newWorld(t, withOrigins(origin), func(o *httpserver.Options) { o.Changes = &fakeFeed{} })
@@ -139,27 +139,27 @@ func TestMountedAbroad(t *testing.T) {
 					t.Errorf("status %d and %d in the log, want %d", got.StatusCode, logged, test.status)
 				}
 				if diff := cmp.Diff(body(t, want), body(t, got)); diff != "" {
-					t.Errorf("body (-alone +abroad):\n%s", diff)
+					t.Errorf("body (-alone +mounted):\n%s", diff)
 				}
 				expected := lasting(want)
 				expected.Set("Strict-Transport-Security", "max-age=63072000")
 				expected["Vary"] = append([]string{"Accept-Encoding"}, expected["Vary"]...)
 				if diff := cmp.Diff(expected, lasting(got)); diff != "" {
-					t.Errorf("header (-alone +abroad):\n%s", diff)
+					t.Errorf("header (-alone +mounted):\n%s", diff)
 				}
 			})
 		}
 		t.Run(rule+"/the service's own route", func(t *testing.T) {
 			got := body(t, send(t, service, "GET", "/shop/"))
 			if logged := <-log; got != "the shop" || logged != 200 {
-				t.Errorf("answered %q, and %d in the log", got, logged)
+				t.Errorf("response %q, and %d in the log", got, logged)
 			}
 		})
 	}
 }
 
-// A body that never comes doesn't hold the answer back, even behind a writer that hides
-// the connection's deadline.
+// A body that doesn't arrive doesn't delay the response, even if a writer hides the
+// connection's deadline.
 func TestMountedAbroadNobodyWaitsForABody(t *testing.T) {
 	w := newWorld(t)
 	for rule, wrap := range foreignWriters {
@@ -170,7 +170,7 @@ func TestMountedAbroadNobodyWaitsForABody(t *testing.T) {
 				connection, err := net.Dial("tcp", service.Listener.Addr().String())
 				must(t, err)
 				defer connection.Close()
-				must(t, connection.SetDeadline(time.Now().Add(5*time.Second))) // the answer comes long before
+				must(t, connection.SetDeadline(time.Now().Add(5*time.Second))) // the response arrives long before
 				_, err = io.WriteString(connection, method+" "+foreignPrefix+"/me HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
 				must(t, err)
 				response, err := http.ReadResponse(bufio.NewReader(connection), nil)
@@ -183,14 +183,14 @@ func TestMountedAbroadNobodyWaitsForABody(t *testing.T) {
 	}
 }
 
-// lasting is a response's header without what differs from answer to answer.
+// lasting returns a response's header without the fields that are always different.
 func lasting(r *http.Response) http.Header {
 	header := withoutRequestID(r.Header)
 	header.Del("Date")
 	return header
 }
 
-// send asks a server, with headers given as name, value, name, value.
+// send sends a request with headers given as name, value, name, value.
 func send(t *testing.T, server *httptest.Server, method, path string, headers ...string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, nil)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rejoinhq/rejoin/consumer"
 )
 
 // pipes is a listener whose connections stay within a bubble.
@@ -144,7 +146,7 @@ func TestStreamMountedAbroad(t *testing.T) {
 				want := []string{"7"}
 				for _, position := range []int64{6, 5, 4, 3, 2, 1} {
 					s.moveTo(position)
-					s.feed.Changed([]uint64{me.Hash()})
+					s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 					want = append(want, strconv.FormatInt(position, 10))
 					synctest.Wait()
 					if test.atOnce && !slices.Equal(f.positions, want) {

@@ -16,9 +16,9 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// The description has nothing that the handlers don't answer: no status, no header and
-// no example. (That they answer nothing that it doesn't have, every test sees to.)
-func TestEverythingDescribedIsAnswered(t *testing.T) {
+// Every status, header and example of the description occurs in a response. That every
+// response is described is checked by every other test.
+func TestEverythingDescribedOccurs(t *testing.T) {
 	seen := provokeEverything(t)
 	document, err := described()
 	must(t, err)
@@ -48,17 +48,17 @@ func TestEverythingDescribedIsAnswered(t *testing.T) {
 	}
 	slices.Sort(missing)
 	if len(missing) > 0 {
-		t.Errorf("described and not answered: %q", missing)
+		t.Errorf("described, but in no response: %q", missing)
 	}
 }
 
-// recorded is an answer that a handler gave.
+// recorded is a response of a handler.
 type recorded struct {
 	header http.Header
 	body   string
 }
 
-// is reports whether the answer is the example.
+// is reports whether the response is the example.
 func (r recorded) is(media string, example any) bool {
 	if !strings.HasPrefix(r.header.Get("Content-Type"), media) {
 		return false
@@ -71,7 +71,7 @@ func (r recorded) is(media string, example any) bool {
 	return json.Unmarshal([]byte(r.body), &value) == nil && reflect.DeepEqual(value, plain(example))
 }
 
-// plain is a value as JSON reads it, whatever types the library made of it.
+// plain returns a value as JSON decodes it, whatever types the library uses.
 func plain(value any) any {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -84,7 +84,7 @@ func plain(value any) any {
 	return read
 }
 
-// provocation collects answers by path and status of the description.
+// provocation collects responses by path and status of the description.
 type provocation struct {
 	t    *testing.T
 	seen map[string][]recorded
@@ -97,13 +97,12 @@ func provokeEverything(t *testing.T) map[string][]recorded {
 		p.refusals(path)
 		p.limited(path)
 	}
-	p.ask(newWorld(t), "GET", "/me/events", "") // of a server without event streams
+	p.ask(newWorld(t, withoutStreams), "GET", "/me/events", "")
 	p.wholeStream()
 	return p.seen
 }
 
-// ask sends a request. The answer cannot be flushed, so that a stream ends once there was
-// something to tell.
+// ask sends a request. The response can't be flushed, so a stream ends after one event.
 func (p provocation) ask(w *world, method, path, text string, headers ...string) (etag string) {
 	p.t.Helper()
 	r := httptest.NewRequest(method, prefix+path, strings.NewReader(text))
@@ -123,7 +122,7 @@ func (p provocation) keep(target string, response *http.Response) {
 	p.seen[key] = append(p.seen[key], recorded{response.Header, body(p.t, response)})
 }
 
-// get asks for a consumer with good credentials, and what other headers are given.
+// get requests a consumer with valid credentials and further headers.
 func (p provocation) get(w *world, path, consumerID string, headers ...string) (etag string) {
 	p.t.Helper()
 	if path == "/" {
@@ -135,19 +134,23 @@ func (p provocation) get(w *world, path, consumerID string, headers ...string) (
 
 func withStreams(o *httpserver.Options) { o.Changes = &fakeFeed{} }
 
-// examples asks for the consumers of the examples.
+// withoutStreams hides the store from newWorld, which would give it a feed and a cache where
+// the environment asks for one.
+func withoutStreams(o *httpserver.Options) { o.Store = struct{ consumer.Reader }{o.Store} }
+
+// examples requests the consumers of the examples.
 func (p provocation) examples(path string) {
 	w := newWorld(p.t, withStreams)
-	for _, s := range []consumer.Snapshot{seedSnapshot(), guestSnapshot(), everyTypeSnapshot()} {
+	for _, s := range []consumer.Snapshot{documentedSnapshot(), guestSnapshot(), everyTypeSnapshot()} {
 		if path == "/" && s.Consumer.Email != nil {
-			s.Consumer.Phone = new("+12025551234") // the seed's two examples differ in it
+			s.Consumer.Phone = new("+12025551234") // the two examples of the API documentation differ in it
 		}
 		w.add(s)
 		p.get(w, path, s.Consumer.ID)
 	}
 }
 
-// refusals asks without credentials, with bad ones, and in other wrong ways.
+// refusals sends requests without credentials, with invalid ones, and with other errors.
 func (p provocation) refusals(path string) {
 	w := newWorld(p.t, withStreams)
 	if path == "/" {
@@ -159,12 +162,12 @@ func (p provocation) refusals(path string) {
 	p.ask(w, "GET", path, "", "X-Publishable-Key", publishable, "Authorization", "Bearer x")
 }
 
-// limited asks under a limit that the last request goes beyond.
+// limited sends requests under a limit, which the last one exceeds.
 func (p provocation) limited(path string) {
 	w := newWorld(p.t, withStreams, withPollIntervals(httpserver.PollIntervals{}), func(o *httpserver.Options) {
 		o.RateLimit = httpserver.RateLimit{PerKey: 5, Window: time.Minute}
 	})
-	w.now = func() time.Time { return now.Add(30 * time.Second) } // half of the window is left
+	w.now = func() time.Time { return now.Add(30 * time.Second) } // in the middle of the window
 	etag := p.get(w, path, "cons_1")
 	p.get(w, path, "cons_1", "If-None-Match", etag)
 	p.get(w, path, "cons_gone")

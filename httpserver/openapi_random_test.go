@@ -11,7 +11,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Whatever records a store may hold, the documents are as described.
+// The documents of all records that a store accepts match the description.
 func TestDocumentsOfAnySnapshotAreDescribed(t *testing.T) {
 	w := newWorld(t)
 	token := w.token(org, "cons_any")
@@ -30,12 +30,12 @@ func TestDocumentsOfAnySnapshotAreDescribed(t *testing.T) {
 	})
 }
 
-// genSnapshot draws records that a store accepts.
+// genSnapshot generates records that a store accepts.
 func genSnapshot() *rapid.Generator[consumer.Snapshot] {
 	return rapid.Custom(func(t *rapid.T) consumer.Snapshot {
 		s := consumer.Snapshot{
 			Consumer: consumer.Consumer{
-				OrganizationID: org, ID: "cons_any", CreatedAt: genMoment().Draw(t, "createdAt"),
+				OrganizationID: org, ID: "cons_any", CreatedAt: genMoment().Draw(t, "createdAt"), UpdatedAt: now,
 				Email:    optional(t, "email", rapid.SampledFrom([]string{"a@example.com", "a+b@sub.example.com"})),
 				Phone:    optional(t, "phone", rapid.StringMatching(`\+[1-9][0-9]{6,14}`)),
 				FullName: optional(t, "fullName", rapid.StringN(1, 20, -1).Filter(func(s string) bool { return !strings.ContainsRune(s, 0) })),
@@ -60,7 +60,7 @@ func genParticipation() *rapid.Generator[consumer.Participation] {
 			OrganizationID: org, ConsumerID: "cons_any", Type: kind,
 			ID: genID().Draw(t, "id"), ExperienceID: genID().Draw(t, "experienceId"), SequenceID: genID().Draw(t, "sequenceId"),
 			Status:    rapid.OneOf(active, active, rapid.SampledFrom(kind.TerminalStatuses())).Draw(t, "status"),
-			EnteredAt: genMoment().Draw(t, "enteredAt"),
+			EnteredAt: genMoment().Draw(t, "enteredAt"), UpdatedAt: now,
 			ExpiresAt: optional(t, "expiresAt", genMoment()),
 		}
 		if kind.Admits() {
@@ -94,6 +94,7 @@ func genAdmission() *rapid.Generator[consumer.Admission] {
 			SequenceID:       genID().Draw(t, "sequenceId"),
 			AdmissionToken:   genText().Draw(t, "admissionToken"),
 			AdmittedAt:       genMoment().Draw(t, "admittedAt"),
+			UpdatedAt:        now,
 			ExpiresAt:        optional(t, "expiresAt", genMoment()),
 			EndedAt:          optional(t, "endedAt", genMoment()),
 		}
@@ -102,19 +103,19 @@ func genAdmission() *rapid.Generator[consumer.Admission] {
 	})
 }
 
-// valid keeps the generators to what a store accepts.
+// valid checks that a store accepts what a generator returns.
 func valid(t *rapid.T, err error) {
 	if err != nil {
 		t.Fatalf("the generator is wrong: %v", err)
 	}
 }
 
-// genID draws few ids, so that they meet, with every kind of character.
+// genID generates few ids, so that some are equal, with every kind of character.
 func genID() *rapid.Generator[string] {
 	return rapid.SampledFrom([]string{"a", "a", "B", "...", "me", "A.z_0:~-9", strings.Repeat("x", 128)})
 }
 
-// genMoment draws moments on both sides of now, with and without a fraction.
+// genMoment generates times before and after now, with and without a fraction.
 func genMoment() *rapid.Generator[time.Time] {
 	return rapid.Custom(func(t *rapid.T) time.Time {
 		distance := rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour, 24 * time.Hour}).Draw(t, "distance")

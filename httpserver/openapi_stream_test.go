@@ -15,8 +15,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// decodeStream reads server-sent events as the description shows them: one object for
-// each event, with its fields by name. Comments and events without data are none.
+// decodeStream decodes server-sent events as the description shows them: one object for
+// each event, with its fields by name. It ignores comments and events without data.
 func decodeStream(wire io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 	events, event := []any{}, map[string]any{}
 	lines := bufio.NewScanner(wire)
@@ -40,8 +40,8 @@ func decodeStream(wire io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openap
 	return events, lines.Err()
 }
 
-// checkEventData holds the data of events against the schema of their content, which
-// JSON Schema takes for a mere note.
+// checkEventData checks the data of events against the schema of their content, which a
+// validator of JSON Schema ignores.
 func checkEventData(description *openapi3.T, wire []byte) error {
 	events, err := decodeStream(bytes.NewReader(wire), nil, nil, nil)
 	if err != nil {
@@ -108,13 +108,13 @@ func TestDescribedStream(t *testing.T) {
 	}
 }
 
-// What the description says comes over the wire is its example.
+// The text of a stream in the description decodes to its example.
 func TestStreamInProseIsTheExample(t *testing.T) {
 	document, err := described()
 	must(t, err)
 	_, wire, _ := strings.Cut(document.Paths.Value("/me/events").Get.Description, "```\n")
 	wire, _, _ = strings.Cut(wire, "```")
-	wire += "\n" // the end of the last event, which nobody would see in the prose
+	wire += "\n" // the end of the last event, which the description leaves out
 	events, err := decodeStream(strings.NewReader(wire), nil, nil, nil)
 	must(t, err)
 	if want := plain(document.Components.Examples["Stream"].Value.Value); !reflect.DeepEqual(events, want) {

@@ -17,9 +17,9 @@ import (
 	"github.com/rejoinhq/rejoin/journey"
 )
 
-// profile and meDocument are the seed's Consumer and ConsumerMe. The handlers append them
-// field by field; that the bytes are those of such structs is held by the tests of the
-// answers, and of package journey.
+// profile and meDocument are the Consumer and ConsumerMe of the API documentation. The
+// handlers append them field by field. The tests of responses and of package journey check
+// that the bytes are those of such structs.
 type profile struct {
 	ID        string    `json:"id"`
 	Email     *string   `json:"email"`
@@ -30,11 +30,11 @@ type profile struct {
 
 type meDocument struct {
 	profile
-	Active journey.Active `json:"active"`
+	Active journey.ActiveParticipations `json:"active"`
 }
 
-// The structs that are answered and the schemas have the same fields of the same types,
-// required, left out and null in the same way: also a field that no test ever sets.
+// The structs and the schemas have the same fields, of the same types, that are required,
+// omitted and null in the same cases. This includes fields that no test sets.
 func TestSchemasAreTheStructs(t *testing.T) {
 	document, err := described()
 	must(t, err)
@@ -49,11 +49,11 @@ func TestSchemasAreTheStructs(t *testing.T) {
 	for _, difference := range c.differences {
 		t.Error(difference)
 	}
-	t.Run("no schema is left over", func(t *testing.T) {
+	t.Run("every schema describes a struct", func(t *testing.T) {
 		stream := []string{"ActiveEvent", "EndEvent", "StreamEnd"}
 		for name, schema := range document.Components.Schemas {
 			if schema.Value.Type.Is("object") && !c.seen[schemaRef+name] && !slices.Contains(stream, name) {
-				t.Errorf("%s is no struct's", name)
+				t.Errorf("%s describes no struct", name)
 			}
 		}
 	})
@@ -61,7 +61,7 @@ func TestSchemasAreTheStructs(t *testing.T) {
 
 const schemaRef = "#/components/schemas/"
 
-// comparison collects what differs between types and schemas.
+// comparison collects the differences between types and schemas.
 type comparison struct {
 	seen        map[string]bool
 	differences []string
@@ -126,7 +126,7 @@ func (c *comparison) sameFields(place string, kind reflect.Type, schema *openapi
 	}
 }
 
-// jsonType is the type of JSON as which a type of Go is written.
+// jsonType returns the JSON type of a Go type.
 func jsonType(kind reflect.Type) string {
 	switch {
 	case kind == reflect.TypeFor[time.Time]():
@@ -144,10 +144,10 @@ func jsonType(kind reflect.Type) string {
 	case reflect.Slice:
 		return "array"
 	}
-	return kind.String() // which no schema is
+	return kind.String() // matches no schema
 }
 
-// typesOf are the types that a schema allows.
+// typesOf returns the types that a schema allows.
 func typesOf(schema *openapi3.Schema) []string {
 	types := schema.Type.Slice()
 	for _, member := range schema.AnyOf {

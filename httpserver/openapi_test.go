@@ -18,11 +18,11 @@ func TestDescriptionIsServedForItsPrefix(t *testing.T) {
 		"the usual one":                   {prefix, prefix},
 		"another":                         {"/shop/api/v2/consumers", "/shop/api/v2/consumers"},
 		"without slash in front":          {"shop", "/shop"},
-		"with a slash behind":             {"/shop/", "/shop"},
+		"with a slash at the end":         {"/shop/", "/shop"},
 		"the root":                        {"", "/"},
 		"characters that a URL escapes":   {"/é \"x\"", "/%C3%A9%20%22x%22"},
 		"braces, which would be template": {"/{tenant}", "/%7Btenant%7D"},
-		"bytes that are no text":          {"/\xff", "/%FF"},
+		"invalid UTF-8":                   {"/\xff", "/%FF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			response := do(w.api.OpenAPI(test.prefix), "GET", "/openapi.json")
@@ -91,7 +91,7 @@ func TestDescriptionIsPublicAndCached(t *testing.T) {
 	})
 }
 
-// The rules of OpenAPI 3.1 hold, and every example is one of its schema.
+// The description is valid OpenAPI 3.1, and every example matches its schema.
 func TestDescriptionIsValid(t *testing.T) {
 	document, err := described()
 	must(t, err)

@@ -1,8 +1,7 @@
 package httpserver
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
 	"math"
 	"strconv"
 	"time"
@@ -13,45 +12,44 @@ import (
 
 const headerPollInterval = "X-Poll-Interval"
 
-// PollIntervals are how long a client should wait before it asks for its own document
-// again, by what it waits for. They make the header X-Poll-Interval, in whole seconds,
-// of the answers 200 and 304 of that endpoint. The seed has no such header: it is an
-// addition, and a client may ignore it. It takes no part in the ETag.
+// PollIntervals are the times that a client should wait before it requests its own
+// document again. Responses with 200 and 304 have the header X-Poll-Interval, in whole
+// seconds. The API documentation has no such header, so a client may ignore it. It doesn't
+// affect the ETag.
 //
-// Each journey wants the interval of its stage; one that is participating the shortest
-// of the participations that it has in its sequence. Of several journeys the one that
-// wants the shortest counts, so that who is admitted to one sale misses nothing of the
-// queue for another.
+// The interval of a journey depends on its stage. While it is participating, it is the
+// shortest interval of the journey's participations. The header is the shortest interval
+// of all journeys, so that a consumer who is admitted to one sale doesn't miss the turn in
+// another.
 //
-// Each interval is of whole seconds, and zero means its default. Those for Queue, Draw
-// and Admitted are what the documentation of the API's owner recommends.
+// Each interval is in whole seconds, and zero selects its default. The defaults of Queue,
+// Draw and Admitted are those that Fanfare's documentation recommends.
 type PollIntervals struct {
-	// Queue is for a place in a queue, which may be admitted at any moment. Default: 2 s.
+	// Queue applies to a place in a queue, where admission can come at any time. Default:
+	// 2 seconds.
 	Queue time.Duration
-	// Draw is for an entry in a draw, which is held at a time set before. Default: 10 s.
+	// Draw applies to an entry in a draw, which takes place at a known time. Default: 10
+	// seconds.
 	Draw time.Duration
-	// Auction is for a part in an auction, where somebody may outbid at any moment.
-	// Default: 2 s.
+	// Auction applies to an auction, where a higher bid can come at any time. Default: 2
+	// seconds.
 	Auction time.Duration
-	// TimedRelease is for an entry in a timed release without its admission, which may
-	// come at any moment. Default: 2 s.
+	// TimedRelease applies to a timed release without an admission, which can come at any
+	// time. Default: 2 seconds.
 	TimedRelease time.Duration
-	// Waitlist is for a place on a waitlist, where nothing happens for hours. Default: 60 s.
+	// Waitlist applies to a place on a waitlist, which doesn't change for hours. Default: 60
+	// seconds.
 	Waitlist time.Duration
-	// Admitted is for an admission: what comes next happens at the checkout. Default: 60 s.
+	// Admitted applies to an admission, after which the consumer goes to the checkout.
+	// Default: 60 seconds.
 	Admitted time.Duration
-	// Idle is for a document without journeys. Default: 60 s.
+	// Idle applies to a document without journeys. Default: 60 seconds.
 	Idle time.Duration
 }
 
-// withDefaults returns the intervals with nothing unset, or an error that names the one
-// that is wrong.
-func (p PollIntervals) withDefaults() (PollIntervals, error) {
-	for _, interval := range []struct {
-		name     string
-		value    *time.Duration
-		standard time.Duration
-	}{
+// fields returns each interval with its name and default.
+func (p *PollIntervals) fields() []pollInterval {
+	return []pollInterval{
 		{"Queue", &p.Queue, 2 * time.Second},
 		{"Draw", &p.Draw, 10 * time.Second},
 		{"Auction", &p.Auction, 2 * time.Second},
@@ -59,35 +57,53 @@ func (p PollIntervals) withDefaults() (PollIntervals, error) {
 		{"Waitlist", &p.Waitlist, time.Minute},
 		{"Admitted", &p.Admitted, time.Minute},
 		{"Idle", &p.Idle, time.Minute},
-	} {
-		switch {
-		case *interval.value < 0:
-			return PollIntervals{}, fmt.Errorf("%s is negative", interval.name)
-		case *interval.value%time.Second != 0:
-			return PollIntervals{}, errors.New(interval.name + " is not of whole seconds")
-		case *interval.value == 0:
-			*interval.value = interval.standard
-		}
 	}
-	return p, nil
 }
 
-// hint is the value of the header for a document, or "" without intervals.
-func (p *PollIntervals) hint(view journey.View) string {
+type pollInterval struct {
+	name     string
+	value    *time.Duration
+	standard time.Duration
+}
+
+func (p *PollIntervals) validate(invalid func(field, message string)) {
+	if p == nil {
+		return
+	}
+	for _, i := range p.fields() {
+		switch {
+		case *i.value < 0:
+			invalid("PollIntervals."+i.name, "must not be negative")
+		case *i.value%time.Second != 0:
+			invalid("PollIntervals."+i.name, "must be in whole seconds")
+		}
+	}
+}
+
+// withDefaults returns a copy with every interval set.
+func (p PollIntervals) withDefaults() *PollIntervals {
+	for _, i := range p.fields() {
+		*i.value = cmp.Or(*i.value, i.standard)
+	}
+	return &p
+}
+
+// hint returns the value of the header for a document, or "" if there are no intervals.
+func (p *PollIntervals) hint(active journey.Active) string {
 	if p == nil {
 		return ""
 	}
-	shortest, any := time.Duration(math.MaxInt64), false
-	for stage, kind := range view.Stages() {
-		shortest, any = min(shortest, p.of(stage, kind)), true
+	shortest, hasJourneys := time.Duration(math.MaxInt64), false
+	for stage, kind := range active.Stages() {
+		shortest, hasJourneys = min(shortest, p.of(stage, kind)), true
 	}
-	if !any {
+	if !hasJourneys {
 		shortest = p.Idle
 	}
 	return strconv.Itoa(int(shortest / time.Second))
 }
 
-// of is what a journey at a stage wants for a participation in a distribution of a type.
+// of returns the interval for a journey's stage and a participation's type.
 func (p *PollIntervals) of(stage journey.SequenceStage, kind consumer.DistributionType) time.Duration {
 	switch {
 	case stage == journey.SequenceAdmitted:

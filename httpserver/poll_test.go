@@ -13,7 +13,7 @@ func withPollIntervals(p httpserver.PollIntervals) func(*httpserver.Options) {
 	return func(o *httpserver.Options) { o.PollIntervals = &p }
 }
 
-// in makes a participation in a sequence, with its id for its type's.
+// in returns a participation in a sequence.
 func in(sequence string, kind consumer.DistributionType, status consumer.Status) consumer.Participation {
 	return consumer.Participation{
 		OrganizationID: org, ConsumerID: "cons_1", Type: kind, ID: "id_" + string(kind), ExperienceID: "exp_1", SequenceID: sequence,
@@ -21,7 +21,7 @@ func in(sequence string, kind consumer.DistributionType, status consumer.Status)
 	}
 }
 
-// holding gives a participation its token.
+// holding returns a participation with a token.
 func holding(p consumer.Participation) consumer.Participation {
 	p.AdmittedAt, p.AdmissionToken = new(now), new("token")
 	return p
@@ -60,21 +60,21 @@ func TestPollInterval(t *testing.T) {
 		"admitted, the token not there yet":   {standard, []consumer.Participation{in("s1", consumer.Queue, consumer.StatusAdmitted)}, "2"},
 		"the shortest of several journeys":    {standard, []consumer.Participation{admitted, waiting, elsewhere}, "10"},
 		"the shortest within one sequence":    {standard, []consumer.Participation{queued, later}, "2"},
-		"an admission ends the wait beside":   {standard, []consumer.Participation{admitted, drawn}, "60"},
-		"of one's own: queued":                {other, []consumer.Participation{queued}, "3"},
-		"of one's own: in a draw":             {other, []consumer.Participation{drawn}, "4"},
-		"of one's own: in an auction":         {other, []consumer.Participation{in("s1", consumer.Auction, consumer.StatusWinning)}, "5"},
-		"of one's own: timed release":         {other, []consumer.Participation{released}, "6"},
-		"of one's own: on a waitlist":         {other, []consumer.Participation{waiting}, "7"},
-		"of one's own: admitted":              {other, []consumer.Participation{holding(released)}, "8"},
-		"of one's own: nothing is active":     {other, nil, "90"},
-		"only what is set differs":            {httpserver.PollIntervals{Draw: time.Hour}, []consumer.Participation{drawn, waiting}, "60"},
+		"an admission replaces other waits":   {standard, []consumer.Participation{admitted, drawn}, "60"},
+		"configured: queued":                  {other, []consumer.Participation{queued}, "3"},
+		"configured: in a draw":               {other, []consumer.Participation{drawn}, "4"},
+		"configured: in an auction":           {other, []consumer.Participation{in("s1", consumer.Auction, consumer.StatusWinning)}, "5"},
+		"configured: timed release":           {other, []consumer.Participation{released}, "6"},
+		"configured: on a waitlist":           {other, []consumer.Participation{waiting}, "7"},
+		"configured: admitted":                {other, []consumer.Participation{holding(released)}, "8"},
+		"configured: nothing is active":       {other, nil, "90"},
+		"only one is configured":              {httpserver.PollIntervals{Draw: time.Hour}, []consumer.Participation{drawn, waiting}, "60"},
 		"an hour is written in whole seconds": {httpserver.PollIntervals{Draw: time.Hour}, []consumer.Participation{drawn}, "3600"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, plain := newWorld(t, withPollIntervals(test.intervals)), newWorld(t)
 			for _, w := range []*world{w, plain} {
-				key := consumer.ConsumerKey{OrganizationID: org, ConsumerID: "cons_1"}
+				key := consumer.Key{OrganizationID: org, ConsumerID: "cons_1"}
 				snapshot := w.store.snapshots[key]
 				snapshot.Participations = test.records
 				w.store.snapshots[key] = snapshot
@@ -98,7 +98,7 @@ func TestPollInterval(t *testing.T) {
 	}
 }
 
-// Only what shows a document has a hint.
+// Only responses with a document have the header.
 func TestPollIntervalElsewhere(t *testing.T) {
 	w := newWorld(t, withPollIntervals(httpserver.PollIntervals{}))
 	for name, target := range map[string][]string{
@@ -111,7 +111,7 @@ func TestPollIntervalElsewhere(t *testing.T) {
 	}
 }
 
-// Scripts of other origins can read the hint, when there is one.
+// Scripts of other origins can read the header if it is configured.
 func TestPollIntervalIsExposed(t *testing.T) {
 	const origin = "https://a.example"
 	for name, test := range map[string]struct {

@@ -2,7 +2,6 @@ package httpserver
 
 import (
 	"crypto/sha256"
-	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -12,49 +11,60 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// RateLimit bounds how often a caller may ask, in fixed windows of the clock: all
-// callers' counts begin anew at the same moments. It is kept in memory, so that each
+const (
+	headerRateLimit     = "X-RateLimit-Limit"
+	headerRateRemaining = "X-RateLimit-Remaining"
+	headerRateReset     = "X-RateLimit-Reset"
+)
+
+// longestRateWindow bounds RateLimit.Window. Counts are in memory, so a longer window would
+// be cut short by a restart.
+const longestRateWindow = 24 * time.Hour
+
+// RateLimit bounds the number of requests that a caller may make in a window. Windows are
+// fixed: they begin at the same times for all callers. Counts are kept in memory, so each
 // replica counts for itself.
 //
-// Browsers of other origins can read Retry-After, which is exposed to them, and the
-// same number in the body of 429; not the X-RateLimit headers.
-//
-// Only callers who have proven who they are count, so that a stranger can neither use
-// up somebody's allowance nor fill the memory. Every answer to them carries
-// X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset (the end of the
-// window, in seconds since 1970) of the limit that is closest to its end; who is over
-// it gets 429 with Retry-After in seconds.
+// Only authenticated callers are counted, so that strangers can neither use up another
+// caller's allowance nor fill the memory. Each response to a counted caller has the headers
+// X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset, which is the end of the
+// window in seconds since 1970, of the limit that has the fewest requests left. A caller
+// that exceeds a limit gets 429 with Retry-After in seconds. Scripts of the allowed
+// [Options.CORSOrigins] can read these headers.
 type RateLimit struct {
-	// PerConsumer is how many requests a consumer may make in a window, over all
-	// its sessions and devices. Zero: no limit.
+	// PerConsumer is the number of requests that a consumer may make in a window, over all
+	// sessions and devices. Zero: no limit.
 	PerConsumer int
-	// PerKey is how many requests may be made with one API key in a window: with a
-	// publishable key by all the consumers together, with a secret key by all the
-	// servers. Callers whom an [Authenticator] of another kind knows without these keys
-	// count by their organization. Zero: no limit.
+	// PerKey is the number of requests that may be made with one API key in a window: with
+	// a publishable key by all consumers together, with a secret key by all servers
+	// together. Requests that an [Authenticator] authenticated without an API key count by
+	// their organization. Zero: no limit.
 	PerKey int
-	// Window is the length of a window, in whole seconds. Default: one minute.
+	// Window is the length of a window, in whole seconds and at most 24 hours. Default: one
+	// minute.
 	Window time.Duration
 }
 
-func (l RateLimit) validate() error {
-	switch {
-	case l.PerConsumer < 0:
-		return errors.New("the limit PerConsumer is negative")
-	case l.PerKey < 0:
-		return errors.New("the limit PerKey is negative")
-	case l.Window < 0, l.Window%time.Second != 0:
-		return errors.New("the Window is not of whole seconds")
+func (l RateLimit) isSet() bool { return l.PerConsumer > 0 || l.PerKey > 0 }
+
+func (l RateLimit) validate(invalid func(field, message string)) {
+	if l.PerConsumer < 0 {
+		invalid("RateLimit.PerConsumer", "must not be negative")
 	}
-	return nil
+	if l.PerKey < 0 {
+		invalid("RateLimit.PerKey", "must not be negative")
+	}
+	if l.Window < 0 || l.Window > longestRateWindow || l.Window%time.Second != 0 {
+		invalid("RateLimit.Window", "must be in whole seconds, not negative, and at most 24 hours")
+	}
 }
 
-// limiter counts what callers ask in the present window.
+// limiter counts the requests of each caller in the current window.
 type limiter struct {
 	RateLimit
 
 	mu     sync.Mutex
-	window time.Time
+	window time.Time // the beginning of the current window
 	counts map[[sha256.Size]byte]int
 }
 
@@ -62,54 +72,39 @@ func newLimiter(l RateLimit) *limiter {
 	if l.Window == 0 {
 		l.Window = time.Minute
 	}
-	return &limiter{RateLimit: l}
+	return &limiter{RateLimit: l, counts: make(map[[sha256.Size]byte]int)}
 }
 
-// quota is what is left to a caller.
+// quota is the state of a caller's limit.
 type quota struct {
-	limit, remaining int
-	reset            time.Time
+	limit     int
+	remaining int // -1 if the limit is exceeded
+	reset     time.Time
 }
 
-// rateLimited is the error of a caller who asked too often.
-type rateLimited struct {
-	retryAfter int    // in seconds
-	message    string // what else the client is told
-}
-
-func (rateLimited) Error() string { return errTooMany.text }
-
-func (rateLimited) Unwrap() error { return errTooMany }
-
-// admit counts a request, shows what is left in the answer's header, and returns a
-// rateLimited error when nothing was.
+// admit counts a request and sets the headers that show what is left. It returns an error
+// if a limit is exceeded.
 func (a *API) admit(w http.ResponseWriter, key, consumer string, now time.Time) error {
-	left, limited := a.limiter.take(key, consumer, now)
+	q, limited := a.limiter.take(key, consumer, now)
 	if !limited {
 		return nil
 	}
 	header := w.Header()
-	header.Set("X-RateLimit-Limit", strconv.Itoa(left.limit))
-	header.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, left.remaining)))
-	header.Set("X-RateLimit-Reset", strconv.FormatInt(left.reset.Unix(), 10))
-	if left.remaining < 0 {
-		return rateLimited{retryAfter: int(math.Ceil(left.reset.Sub(now).Seconds()))}
+	header.Set(headerRateLimit, strconv.Itoa(q.limit))
+	header.Set(headerRateRemaining, strconv.Itoa(max(0, q.remaining)))
+	header.Set(headerRateReset, strconv.FormatInt(q.reset.Unix(), 10))
+	if q.remaining < 0 {
+		return detailedError{httpError: errRateLimited, retryAfter: int(math.Ceil(q.reset.Sub(now).Seconds()))}
 	}
 	return nil
 }
 
-// take counts a request against every limit that applies, and returns the one that is
-// closest to its end, with less than nothing remaining when it was over already.
+// take counts a request against every limit that applies. It returns the quota with the
+// fewest requests left, and false if no limit applies.
 func (l *limiter) take(key, consumer string, now time.Time) (closest quota, limited bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// A request that began in the window before counts in this one: going back would
-	// forget what everybody has asked.
-	if window := now.Truncate(l.Window); window.After(l.window) {
-		// The old counts go with their map, so memory is bounded by the callers of one
-		// window.
-		l.window, l.counts = window, make(map[[sha256.Size]byte]int)
-	}
+	l.advance(now)
 	for _, caller := range []struct {
 		kind, name string
 		limit      int
@@ -117,49 +112,55 @@ func (l *limiter) take(key, consumer string, now time.Time) (closest quota, limi
 		if caller.limit == 0 || caller.name == "" {
 			continue
 		}
-		id := sha256.Sum256([]byte(caller.kind + "\x00" + caller.name)) // no credential stays in memory
-		l.counts[id] = min(l.counts[id]+1, caller.limit+1)
-		remaining := caller.limit - l.counts[id]
+		id := sha256.Sum256([]byte(caller.kind + "\x00" + caller.name)) // of fixed size, and no credential
+		remaining := -1
+		if l.counts[id] < caller.limit {
+			l.counts[id]++
+			remaining = caller.limit - l.counts[id]
+		}
 		if !limited || remaining < closest.remaining {
 			closest = quota{caller.limit, remaining, l.window.Add(l.Window)}
 		}
 		limited = true
 		if remaining < 0 {
-			break // what a consumer asks too often doesn't use up the key of all the others
+			break // so that one consumer doesn't use up the key of the others
 		}
 	}
 	return closest, limited
 }
 
-// apiKeyReader is an [Authenticator] that knows which API key a request was made with,
-// as [auth.Authenticator] does.
-type apiKeyReader interface {
-	APIKey(r *http.Request, kind auth.APIKeyKind) [sha256.Size]byte
-}
-
-// callerKey is what PerKey counts by. What a header says is believed only if the
-// authenticator has read it.
-func (a *API) callerKey(r *http.Request, kind auth.APIKeyKind, organizationID string) string {
-	if a.apiKeys != nil {
-		digest := a.apiKeys.APIKey(r, kind)
-		return string(digest[:])
+// advance begins a new window if now is not in the current one. The old counts are dropped,
+// so that memory is bounded by the callers of one window. A request that began in the
+// previous window counts in the current one. If now is earlier than that, the clock was set
+// back.
+func (l *limiter) advance(now time.Time) {
+	window := now.Truncate(l.Window)
+	if window.After(l.window) || l.window.Sub(window) > l.Window {
+		l.window, l.counts = window, make(map[[sha256.Size]byte]int)
 	}
-	return organizationID
 }
 
-// admitConsumer counts a consumer's request.
-func (a *API) admitConsumer(w http.ResponseWriter, r *http.Request, identity auth.Identity, now time.Time) error {
+// callerKey returns the key of the PerKey limit: the digest of the API key that
+// authenticated the request, or the organization if there was no such key.
+func callerKey(apiKey [sha256.Size]byte, organizationID string) string {
+	if apiKey == ([sha256.Size]byte{}) {
+		return organizationID
+	}
+	return string(apiKey[:])
+}
+
+// admitConsumer counts the request of a consumer.
+func (a *API) admitConsumer(w http.ResponseWriter, caller auth.ConsumerCaller, now time.Time) error {
 	if a.limiter == nil {
 		return nil
 	}
-	key := a.callerKey(r, auth.KindPublishable, identity.OrganizationID)
-	return a.admit(w, key, identity.OrganizationID+"\x00"+identity.ConsumerID, now)
+	return a.admit(w, callerKey(caller.APIKey, caller.OrganizationID), caller.OrganizationID+"\x00"+caller.ConsumerID, now)
 }
 
-// admitServer counts a server's request.
-func (a *API) admitServer(w http.ResponseWriter, r *http.Request, organizationID string) error {
+// admitServer counts the request of a server.
+func (a *API) admitServer(w http.ResponseWriter, caller auth.ServerCaller) error {
 	if a.limiter == nil {
 		return nil
 	}
-	return a.admit(w, a.callerKey(r, auth.KindSecret, organizationID), "", a.now())
+	return a.admit(w, callerKey(caller.APIKey, caller.OrganizationID), "", a.now())
 }

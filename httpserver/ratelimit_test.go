@@ -1,12 +1,9 @@
 package httpserver_test
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net"
+	"math"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +13,7 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// limitedAt is a world with a rate limit and a clock that the test sets.
+// limitedAt returns a world with a rate limit, and its clock.
 func limitedAt(t *testing.T, limit httpserver.RateLimit) (*world, *time.Time) {
 	clock := now
 	return newWorld(t, func(o *httpserver.Options) {
@@ -25,7 +22,7 @@ func limitedAt(t *testing.T, limit httpserver.RateLimit) (*world, *time.Time) {
 	}), &clock
 }
 
-// shown is what an answer says of the limit.
+// shown describes the headers of a response that a rate limit sets.
 func shown(r *http.Response) string {
 	h := r.Header
 	return fmt.Sprintf("%d: %s of %s until %s, retry after %q", r.StatusCode,
@@ -51,7 +48,7 @@ func TestRateLimitPerConsumer(t *testing.T) {
 	limited := w.me()
 	check(t, limited, refusal{429, `{"error":"Rate limit exceeded","retryAfter":7}`, "", "7"})
 
-	t.Run("strangers neither use it up nor see it", func(t *testing.T) {
+	t.Run("an unauthenticated request has no limit", func(t *testing.T) {
 		if got := shown(w.do("GET", prefix+"/me")); got != `401:  of  until , retry after ""` {
 			t.Error(got)
 		}
@@ -62,12 +59,12 @@ func TestRateLimitPerConsumer(t *testing.T) {
 			t.Error(got)
 		}
 	})
-	t.Run("a server that looks up is not a consumer", func(t *testing.T) {
+	t.Run("a look-up by a server doesn't count", func(t *testing.T) {
 		if got := shown(w.do("GET", prefix+"/cons_1", "Authorization", "Bearer "+secret)); got != `200:  of  until , retry after ""` {
 			t.Error(got)
 		}
 	})
-	t.Run("the next window begins anew", func(t *testing.T) {
+	t.Run("the next window begins with no requests", func(t *testing.T) {
 		*clock = now.Add(10 * time.Second)
 		if got := shown(w.me()); got != `200: 1 of 2 until 1733045420, retry after ""` {
 			t.Error(got)
@@ -90,7 +87,7 @@ func TestRateLimitPerKey(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, spelling := range []string{"bearer ", "BEARER ", "Bearer   "} {
-		t.Run("a key counts as one, however the scheme is spelled: "+strings.TrimSpace(spelling), func(t *testing.T) {
+		t.Run("the spelling of the scheme makes no difference: "+strings.TrimSpace(spelling), func(t *testing.T) {
 			if r := w.do("GET", prefix+"/cons_1", "Authorization", spelling+secret); r.StatusCode != 429 {
 				t.Errorf("status %d", r.StatusCode)
 			}
@@ -112,8 +109,8 @@ func TestRateLimitPerKey(t *testing.T) {
 	})
 }
 
-// What one consumer asks too often doesn't use up the key of all the others.
-func TestRateLimitOfOneConsumerSparesTheOthers(t *testing.T) {
+// A consumer that exceeds its limit doesn't use up the limit of its publishable key.
+func TestConsumerOverItsLimitSparesTheKey(t *testing.T) {
 	w, _ := limitedAt(t, httpserver.RateLimit{PerConsumer: 2, PerKey: 4})
 	for range 20 {
 		w.me()
@@ -124,7 +121,7 @@ func TestRateLimitOfOneConsumerSparesTheOthers(t *testing.T) {
 	}
 }
 
-// A request that began in the window before doesn't make everybody's counts begin anew.
+// A request that began in the previous window doesn't reset the counts.
 func TestRateLimitWindowsDoNotRunBackwards(t *testing.T) {
 	w, clock := limitedAt(t, httpserver.RateLimit{PerConsumer: 1})
 	*clock = now.Add(time.Minute)
@@ -149,55 +146,47 @@ func TestRateLimitShowsTheClosest(t *testing.T) {
 	}
 }
 
-// A body on GET is refused, announced or sent, whole or in chunks; the answer comes at
-// once, though the body never does, and no second request is read from its bytes.
-func TestBodyIsRefused(t *testing.T) {
-	w := newWorld(t)
-	server := httptest.NewServer(w)
-	defer server.Close()
-	credentials := "X-Publishable-Key: " + publishable + "\r\nAuthorization: Bearer " + w.token(org, "cons_1") + "\r\n"
-	smuggled := "GET " + prefix + "/me HTTP/1.1\r\nHost: a\r\n" + credentials + "\r\n"
-	for name, test := range map[string]struct{ head, body string }{
-		"announced and never sent": {"Content-Length: 5\r\n", ""},
-		"sent":                     {fmt.Sprintf("Content-Length: %d\r\n", len(smuggled)), smuggled},
-		"in chunks, never sent":    {"Transfer-Encoding: chunked\r\n", ""},
-		"in chunks with a length":  {"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n" + smuggled},
-	} {
-		t.Run(name, func(t *testing.T) {
-			connection, err := net.Dial("tcp", server.Listener.Addr().String())
-			must(t, err)
-			defer connection.Close()
-			must(t, connection.SetDeadline(time.Now().Add(5*time.Second))) // the answer comes long before
-			_, err = io.WriteString(connection, "GET "+prefix+"/me HTTP/1.1\r\nHost: a\r\n"+credentials+test.head+"\r\n"+test.body)
-			must(t, err)
-			answers, err := io.ReadAll(bufio.NewReader(connection))
-			must(t, err)
-			if text := string(answers); !strings.HasPrefix(text, "HTTP/1.1 400 ") || strings.Count(text, "HTTP/1.1 ") != 1 ||
-				!strings.Contains(text, `{"error":"Bad request","message":"A GET request has no body here."}`) {
-				t.Errorf("answered:\n%s", text)
-			}
-		})
-	}
-	for name, request := range map[string]string{
-		"405": "POST " + prefix + "/me", "404": "GET /nowhere", "204": "OPTIONS " + prefix + "/me",
-	} {
-		t.Run("nobody waits for the body of what is answered with "+name, func(t *testing.T) {
-			connection, err := net.Dial("tcp", server.Listener.Addr().String())
-			must(t, err)
-			defer connection.Close()
-			must(t, connection.SetDeadline(time.Now().Add(5*time.Second)))
-			_, err = io.WriteString(connection, request+" HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
-			must(t, err)
-			answer, err := io.ReadAll(connection)
-			must(t, err)
-			if !strings.HasPrefix(string(answer), "HTTP/1.1 "+name+" ") {
-				t.Errorf("answered:\n%s", answer)
-			}
-		})
-	}
-	t.Run("an announced body of nothing is none", func(t *testing.T) {
-		if response := w.me("Content-Length", "0"); response.StatusCode != 200 {
-			t.Errorf("status %d", response.StatusCode)
+// A clock that was set back by more than a window begins a new one. Otherwise callers who
+// have exceeded their limit would wait until the clock is there again.
+func TestRateLimitAfterTheClockWasSetBack(t *testing.T) {
+	w, clock := limitedAt(t, httpserver.RateLimit{PerConsumer: 1})
+	*clock = now.Add(24 * time.Hour)
+	for _, test := range []struct {
+		at   time.Time
+		want int
+	}{{*clock, 200}, {*clock, 429}, {clock.Add(-time.Minute), 429}, {clock.Add(-2 * time.Minute), 200}, {clock.Add(-2 * time.Minute), 429}} {
+		*clock = test.at
+		if r := w.me(); r.StatusCode != test.want {
+			t.Errorf("%v: status %d, want %d", test.at, r.StatusCode, test.want)
 		}
+	}
+}
+
+// The largest possible limit and window don't overflow.
+func TestLargestRateLimit(t *testing.T) {
+	w, _ := limitedAt(t, httpserver.RateLimit{PerConsumer: math.MaxInt, PerKey: math.MaxInt, Window: 24 * time.Hour})
+	for i := range 3 {
+		want := fmt.Sprintf(`200: %d of %d until 1733097600, retry after ""`, math.MaxInt-1-i, math.MaxInt)
+		if got := shown(w.me()); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	w, _ = limitedAt(t, httpserver.RateLimit{PerConsumer: 1, Window: 24 * time.Hour})
+	w.me()
+	if got := shown(w.me()); got != `429: 0 of 1 until 1733097600, retry after "52200"` {
+		t.Error(got)
+	}
+}
+
+// A clock that shows the zero time works too.
+func TestRateLimitAtTheZeroTime(t *testing.T) {
+	api, err := httpserver.New(httpserver.Options{
+		Store: emptyStore{}, Auth: fakeAuth{}, RateLimit: httpserver.RateLimit{PerConsumer: 1}, Now: func() time.Time { return time.Time{} },
 	})
+	must(t, err)
+	for _, want := range []int{200, 429} {
+		if r := do(api.Me(), "GET", "/me"); r.StatusCode != want {
+			t.Errorf("status %d, want %d", r.StatusCode, want)
+		}
+	}
 }

@@ -4,30 +4,36 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/rejoinhq/rejoin/httpserver/internal/httpjson"
+	"github.com/rejoinhq/rejoin/httpserver/internal/requestbody"
 )
 
-// Handler answers everything under a prefix, such as "/api/v1/consumers": the
-// consumer's own document at {prefix}/me, its event stream at {prefix}/me/events (with
-// [Options.Changes]), the look-up at {prefix}/{id}, and 404 for any other path, the
-// prefix itself included. It can be a server's only handler.
+// Handler returns a handler for everything under a prefix, such as "/api/v1/consumers":
+//   - {prefix}/me is the consumer's own document,
+//   - {prefix}/me/events is its event stream, with [Options.Changes],
+//   - {prefix}/{id} is the look-up by a server.
 //
-// On an [http.ServeMux] mount it twice, because for the pattern with the trailing
-// slash alone the mux would answer the bare prefix with a redirect:
+// Every other path, including the prefix itself, is 404. Handler can be a server's only
+// handler.
+//
+// On an [http.ServeMux], mount it twice. With the second pattern alone, the mux would
+// redirect the bare prefix:
 //
 //	mux.Handle("/api/v1/consumers", h)
 //	mux.Handle("/api/v1/consumers/", h)
 //
-// The mux still redirects a path that it would clean, such as one with a doubled
-// slash, before this handler sees it; as the only handler, or under a mux that
-// doesn't clean, it answers those with 404.
+// The mux still redirects a path that it would clean, such as one with a doubled slash. As
+// a server's only handler, or on a mux that doesn't clean paths, the handler responds to
+// those with 404.
 //
-// Under http.StripPrefix, give the prefix that is left.
+// Behind [http.StripPrefix], the prefix is the rest of the path.
 func (a *API) Handler(prefix string) http.Handler {
 	prefix = cleanPrefix(prefix)
-	me := a.outermost(prefix+"/me", a.cors.wrap(a.endpoint(a.serveMe)))
-	events := a.outermost(prefix+"/me/events", a.eventsCORS.wrap(a.endpoint(a.serveEvents)))
-	byID := a.outermost(prefix+"/{id}", a.endpoint(a.serveConsumer))
-	other := a.outermost("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, errNoRoute) }))
+	me := a.me(prefix + "/me")
+	events := a.events(prefix + "/me/events")
+	byID := a.byID(prefix + "/{id}")
+	other := a.instrument("", a.withErrors(func(http.ResponseWriter, *http.Request) error { return errPathNotFound }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		segment, ok := segmentBelow(prefix, r.URL)
 		switch {
@@ -44,7 +50,74 @@ func (a *API) Handler(prefix string) http.Handler {
 	})
 }
 
-// cleanPrefix begins with a slash and doesn't end with one; at the root it is empty.
+// Me returns a handler for the consumer's own document, on any path. Mount it on a pattern
+// without a method: it responds to other methods itself, and to the preflight requests of
+// browsers.
+func (a *API) Me() http.Handler { return a.me("/me") }
+
+// Events returns a handler for the consumer's event stream, on any path. Without
+// [Options.Changes] it responds with 404. A stream ends when its access token expires,
+// without the leeway of other requests. Mount it on a pattern without a method: it responds
+// to other methods itself, and to the preflight requests of browsers.
+//
+// A middleware around it must let an [http.ResponseController] flush and set deadlines. If
+// the ResponseWriter can only be flushed, a stream ends at the server's WriteTimeout. If it
+// can't be flushed either, a stream ends after one event. The client reconnects each time.
+func (a *API) Events() http.Handler { return a.events("/me/events") }
+
+// Consumer returns a handler for the look-up of the consumer whose id is the path value
+// "id" of the request, on a pattern such as "/consumers/{id}". Mount it on a pattern
+// without a method: it responds to other methods itself.
+func (a *API) Consumer() http.Handler { return a.byID("/{id}") }
+
+func (a *API) me(route string) http.Handler {
+	return a.instrument(route, a.cors.wrap(a.withErrors(readOnly(a.serveMe))))
+}
+
+func (a *API) events(route string) http.Handler {
+	return a.instrument(route, a.cors.wrap(a.withErrors(readOnly(a.serveEvents))))
+}
+
+func (a *API) byID(route string) http.Handler {
+	return a.instrument(route, a.withErrors(readOnly(a.serveConsumer)))
+}
+
+// instrument returns a handler that observes the requests of next as those of a route: a
+// template, or "" for all paths without a route.
+func (a *API) instrument(route string, next http.Handler) http.Handler {
+	return requestbody.Discard(a.telemetry.Handler(route, next))
+}
+
+const (
+	pathID         = "id"
+	allowedMethods = "GET, HEAD, OPTIONS"
+)
+
+// readOnly returns an endpoint that calls serve for GET and HEAD. It responds to other
+// methods, and to requests with a body, before serve looks at credentials.
+func readOnly(serve endpoint) endpoint {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		switch {
+		case r.Method == http.MethodOptions:
+			respondToOptions(w)
+			return nil
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", allowedMethods)
+			return errMethodNotAllowed
+		case r.ContentLength != 0:
+			return detailedError{httpError: errBadRequest, message: httpjson.UnwantedBody(r.Method).Message}
+		}
+		return serve(w, r)
+	}
+}
+
+func respondToOptions(w http.ResponseWriter) {
+	w.Header().Set("Allow", allowedMethods)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// cleanPrefix returns a prefix with a slash in front and none at the end, or "" for the
+// root.
 func cleanPrefix(prefix string) string {
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
 		return "/" + prefix
@@ -52,71 +125,14 @@ func cleanPrefix(prefix string) string {
 	return ""
 }
 
-// Me answers with the consumer's own document, on whatever path it is mounted.
-// Mount it without a method in the pattern: it answers other methods itself, and
-// the preflight requests of browsers.
-func (a *API) Me() http.Handler {
-	return a.outermost("/me", a.cors.wrap(a.endpoint(a.serveMe)))
-}
-
-// Events answers with the consumer's event stream, on whatever path it is mounted, and
-// with 404 without [Options.Changes]. The stream ends at the exp of its token, without the
-// leeway that the verifier gives a request. Mount it without a method in the pattern: it answers
-// other methods itself, and the preflight requests of browsers. What stands around it must
-// let [http.ResponseController] through, to flush and to set deadlines: a writer that can
-// only flush ends a stream at the server's WriteTimeout, and one that cannot ends it after
-// one event; the client then resumes.
-func (a *API) Events() http.Handler {
-	return a.outermost("/me/events", a.eventsCORS.wrap(a.endpoint(a.serveEvents)))
-}
-
-// Consumer answers the look-up of the consumer whose id is the request's path value
-// "id", on a pattern such as "/consumers/{id}". Mount it without a method in the
-// pattern: it answers other methods itself.
-func (a *API) Consumer() http.Handler {
-	return a.outermost("/{id}", a.endpoint(a.serveConsumer))
-}
-
-const pathID = "id"
-
-// allowedMethods is what every endpoint allows.
-const allowedMethods = "GET, HEAD, OPTIONS"
-
-// endpoint answers GET and HEAD with serve, and other methods, and requests with a
-// body, before credentials are looked at.
-func (a *API) endpoint(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.Method {
-		case http.MethodGet, http.MethodHead:
-			err := error(errBody)
-			if r.ContentLength == 0 {
-				err = serve(w, r)
-			}
-			if err != nil {
-				a.fail(w, r, err)
-			}
-		case http.MethodOptions:
-			answerOptions(w)
-		default:
-			w.Header().Set("Allow", allowedMethods)
-			a.fail(w, r, errMethod)
-		}
-	})
-}
-
-func answerOptions(w http.ResponseWriter) {
-	w.Header().Set("Allow", allowedMethods)
-	w.WriteHeader(http.StatusNoContent)
-}
-
 func isEvents(prefix string, u *url.URL) bool {
 	segment, ok := segmentBelow(prefix+"/me", u)
 	return ok && segment == "events"
 }
 
-// segmentBelow returns the one path segment that stands below the prefix, decoded.
-// An encoded slash in it is part of it, and "." and ".." are segments like others:
-// nothing is cleaned and nothing redirected.
+// segmentBelow returns the decoded path segment directly below the prefix, if the path has
+// exactly one. The path is not cleaned: the segment may contain a slash that was encoded,
+// and may be "." or "..".
 func segmentBelow(prefix string, u *url.URL) (segment string, ok bool) {
 	path := u.EscapedPath()
 	last := strings.LastIndexByte(path, '/')

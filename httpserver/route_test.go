@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Paths and methods are decided before credentials are looked at: none is sent here.
+// Paths and methods are checked before credentials. No request here has any.
 func TestRoutesBeforeCredentials(t *testing.T) {
 	const notFound, notAllowed = `{"error":"Not found"}`, `{"error":"Method not allowed"}`
 	for name, test := range map[string]struct {
@@ -19,8 +19,8 @@ func TestRoutesBeforeCredentials(t *testing.T) {
 	}{
 		"the bare prefix is not found":                  {"GET", prefix, 404, notFound},
 		"the prefix with a slash is not found":          {"GET", prefix + "/", 404, notFound},
-		"a trailing slash behind me is another path":    {"GET", prefix + "/me/", 404, notFound},
-		"a trailing slash behind an id is another path": {"GET", prefix + "/cons_1/", 404, notFound},
+		"a trailing slash after me is another path":     {"GET", prefix + "/me/", 404, notFound},
+		"a trailing slash after an id is another path":  {"GET", prefix + "/cons_1/", 404, notFound},
 		"a path below an id is not found":               {"GET", prefix + "/cons_1/x", 404, notFound},
 		"a doubled slash is not cleaned":                {"GET", prefix + "//me", 404, notFound},
 		"dot segments are not cleaned":                  {"GET", prefix + "/x/../me", 404, notFound},
@@ -33,8 +33,8 @@ func TestRoutesBeforeCredentials(t *testing.T) {
 		"DELETE of an id is not allowed":                {"DELETE", prefix + "/cons_1", 405, notAllowed},
 		"a method in another case is another method":    {"get", prefix + "/me", 405, notAllowed},
 		"an invented method is not allowed":             {"BREW", prefix + "/me", 405, notAllowed},
-		"OPTIONS of me is answered":                     {"OPTIONS", prefix + "/me", 204, ""},
-		"OPTIONS of an id is answered":                  {"OPTIONS", prefix + "/cons_1", 204, ""},
+		"OPTIONS of me needs no credentials":            {"OPTIONS", prefix + "/me", 204, ""},
+		"OPTIONS of an id needs no credentials":         {"OPTIONS", prefix + "/cons_1", 204, ""},
 		"me needs credentials":                          {"GET", prefix + "/me", 401, ""},
 		"an encoded me is me":                           {"GET", prefix + "/%6de", 401, ""},
 		"an id needs credentials":                       {"GET", prefix + "/cons_1", 401, ""},
@@ -62,7 +62,7 @@ func TestRoutesBeforeCredentials(t *testing.T) {
 	}
 }
 
-// The handlers work on any mux, under any prefix, together and alone.
+// The handlers work on any mux and under any prefix, together and one by one.
 func TestMounts(t *testing.T) {
 	w := newWorld(t)
 	api := w.api
@@ -84,7 +84,7 @@ func TestMounts(t *testing.T) {
 
 	for name, mux := range map[string]http.Handler{
 		"together": together, "stripped prefix": stripped, "slashes around the prefix": slashes, "alone": alone,
-		"behind a middleware that wraps the writer": wrapping(together),
+		"with a middleware that wraps the writer": wrapping(together),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for path, headers := range map[string][]string{
@@ -105,20 +105,20 @@ func TestMounts(t *testing.T) {
 			t.Errorf("status %d", response.StatusCode)
 		}
 	})
-	t.Run("a look-up mounted without an id in its pattern finds nobody", func(t *testing.T) {
+	t.Run("a look-up on a pattern without an id finds nobody", func(t *testing.T) {
 		if response := do(api.Consumer(), "GET", "/x", "Authorization", "Bearer "+secret); response.StatusCode != 404 {
 			t.Errorf("status %d", response.StatusCode)
 		}
 	})
 }
 
-// wrapping is the kind of middleware that counts what is written.
+// wrapping returns a middleware that hides the ResponseWriter.
 func wrapping(next http.Handler) http.Handler {
 	type counted struct{ http.ResponseWriter }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(counted{w}, r) })
 }
 
-// A real connection: HEAD has no body, and the connection stays usable.
+// Over a connection, a response to HEAD has the header of GET and no body.
 func TestHEADOverAConnection(t *testing.T) {
 	w := newWorld(t)
 	server := httptest.NewServer(w)

@@ -29,7 +29,7 @@ import (
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
-// withTraces keeps the spans that ended.
+// withTraces records the spans that have ended.
 func withTraces(spans *tracetest.SpanRecorder, options ...sdktrace.TracerProviderOption) func(*httpserver.Options) {
 	return func(o *httpserver.Options) {
 		o.TracerProvider = sdktrace.NewTracerProvider(append(options, sdktrace.WithSpanProcessor(spans))...)
@@ -43,13 +43,13 @@ func withMetrics(reader *sdkmetric.ManualReader) func(*httpserver.Options) {
 	}
 }
 
-// span is what of a span is promised.
+// span is the documented part of a span.
 type span struct {
 	Name       string
 	Kind       trace.SpanKind
 	Status     string
 	Attributes map[string]string
-	Below      string // the name of the parent of this process
+	Below      string // the name of the parent, if this process started it
 }
 
 func spansOf(recorder *tracetest.SpanRecorder) []span {
@@ -157,13 +157,13 @@ func TestSpans(t *testing.T) {
 				t.Errorf("spans (-want +got):\n%s", diff)
 			}
 			if text := fmt.Sprint(got); strings.Contains(text, "marker") {
-				t.Error("the text of an error stands in a span")
+				t.Error("a span contains the text of an error")
 			}
 		})
 	}
 }
 
-// The trace of a caller goes on, as far as the propagator believes in it, into the store.
+// A caller's trace continues into the store if the propagator accepts it.
 func TestTracePropagation(t *testing.T) {
 	const traceID, parentID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	for name, test := range map[string]struct {
@@ -172,10 +172,10 @@ func TestTracePropagation(t *testing.T) {
 		continued  bool
 		spans      int
 	}{
-		"by the header":            {propagation.TraceContext{}, sdktrace.AlwaysSample(), true, 5},
-		"the header is not heeded": {propagation.NewCompositeTextMapPropagator(), sdktrace.AlwaysSample(), false, 5},
-		"sampled by the caller":    {propagation.TraceContext{}, sdktrace.ParentBased(sdktrace.NeverSample()), true, 5},
-		"not sampled":              {propagation.TraceContext{}, sdktrace.NeverSample(), true, 0},
+		"by the header":         {propagation.TraceContext{}, sdktrace.AlwaysSample(), true, 5},
+		"the header is ignored": {propagation.NewCompositeTextMapPropagator(), sdktrace.AlwaysSample(), false, 5},
+		"sampled by the caller": {propagation.TraceContext{}, sdktrace.ParentBased(sdktrace.NeverSample()), true, 5},
+		"not sampled":           {propagation.TraceContext{}, sdktrace.NeverSample(), true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := tracetest.NewSpanRecorder()
@@ -201,35 +201,35 @@ func TestTracePropagation(t *testing.T) {
 				t.Errorf("the parent is %s", server.Parent().SpanID())
 			}
 			if inAuth.SpanID() != ended[0].SpanContext().SpanID() || inStore.SpanID() != ended[1].SpanContext().SpanID() {
-				t.Error("what the authenticator and the store trace doesn't stand below their spans")
+				t.Error("what the authenticator and the store trace is not a child of their spans")
 			}
 		})
 	}
 }
 
-// watchedStore sees the contexts of the reads.
+// watchedStore passes the contexts of reads to a function.
 type watchedStore struct {
 	consumer.Reader
 	see func(context.Context)
 }
 
-func (s watchedStore) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
+func (s watchedStore) Snapshot(ctx context.Context, key consumer.Key) (consumer.Snapshot, error) {
 	s.see(ctx)
-	return s.Reader.Snapshot(ctx, organizationID, consumerID)
+	return s.Reader.Snapshot(ctx, key)
 }
 
-// watchedAuth sees the contexts of the callers.
+// watchedAuth passes the contexts of authentication to a function.
 type watchedAuth struct {
 	httpserver.Authenticator
 	see func(context.Context)
 }
 
-func (a watchedAuth) AuthenticateConsumer(r *http.Request) (auth.Identity, error) {
-	a.see(r.Context())
-	return a.Authenticator.AuthenticateConsumer(r)
+func (a watchedAuth) AuthenticateConsumer(ctx context.Context, r *http.Request) (auth.ConsumerCaller, error) {
+	a.see(ctx)
+	return a.Authenticator.AuthenticateConsumer(ctx, r)
 }
 
-// Under a middleware that traces, ours can be told to leave it at that.
+// Under a middleware that traces, a provider that does nothing leaves its span in place.
 func TestTracingOfAMiddlewareAround(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
 	around := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
@@ -247,8 +247,21 @@ func TestTracingOfAMiddlewareAround(t *testing.T) {
 	}
 }
 
-// measurements are all points of all instruments, as "name{labels}" with their values,
-// without what a cache says.
+// The span of a middleware is the parent, even if the propagator finds another one.
+func TestSpanOfAMiddlewareIsTheParent(t *testing.T) {
+	recorder := tracetest.NewSpanRecorder()
+	w := newWorld(t, withTraces(recorder))
+	ctx, outer := sdktrace.NewTracerProvider().Tracer("around").Start(t.Context(), "outer")
+	w.Handler = withContext(ctx, w.Handler)
+	w.me("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	ended := recorder.Ended()
+	if server := ended[len(ended)-1]; server.Parent().SpanID() != outer.SpanContext().SpanID() {
+		t.Errorf("the parent is %s", server.Parent().SpanID())
+	}
+}
+
+// measurements returns the points of all instruments except the cache's, with keys such as
+// "name{attributes}".
 func measurements(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64 {
 	t.Helper()
 	all := allMeasurements(t, reader)
@@ -346,16 +359,15 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("measurements (-want +got):\n%s", diff)
 	}
 	if text := fmt.Sprint(got); strings.Contains(text, "cons_") || strings.Contains(text, org) || strings.Contains(text, "sk_") {
-		t.Errorf("an id or a credential is a label: %s", text)
+		t.Errorf("an attribute is an id or a credential: %s", text)
 	}
 }
 
 func TestCacheIsMeasured(t *testing.T) {
-	cache, err := httpserver.NewCache(httpserver.CacheOptions{Changes: &exactFeed{}})
-	must(t, err)
-	must(t, cache.Close()) // so that all are misses
 	reader := sdkmetric.NewManualReader()
-	w := newWorld(t, withMetrics(reader), func(o *httpserver.Options) { o.Cache = cache })
+	feed := &exactFeed{}
+	feed.broken.set(consumer.ErrUnavailable) // so that all requests are misses
+	w := newWorld(t, withMetrics(reader), withCache(feed, httpserver.CacheOptions{}))
 	w.me()
 	w.me()
 	want := map[string]int64{
@@ -384,7 +396,7 @@ func TestOpenStreamsAreMeasured(t *testing.T) {
 	}, withMetrics(reader))
 }
 
-// An authenticator of another kind may give no reason, and its failures are no refusals.
+// Another authenticator need not give a reason. Its failures don't count as refusals.
 func TestRefusalsOfAnotherAuthenticator(t *testing.T) {
 	for name, test := range map[string]struct {
 		err  error
@@ -409,7 +421,8 @@ func TestRefusalsOfAnotherAuthenticator(t *testing.T) {
 	}
 }
 
-// The global providers count when no others are given.
+// The global providers are used when no others are given. The global propagator is not: a
+// service may have it for its own outgoing requests, and strangers can send headers too.
 func TestGlobalProviders(t *testing.T) {
 	reader, recorder := sdkmetric.NewManualReader(), tracetest.NewSpanRecorder()
 	otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
@@ -421,12 +434,12 @@ func TestGlobalProviders(t *testing.T) {
 		otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator())
 	})
 	w := newWorld(t)
-	w.me("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	w.me("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Tracestate", "vendor=marker")
 	if got := len(measurements(t, reader)); got != 1 {
 		t.Errorf("%d measurements", got)
 	}
 	ended := recorder.Ended()
-	if len(ended) != 5 || ended[4].Parent().SpanID().String() != "b7ad6b7169203331" {
+	if len(ended) != 5 || ended[4].Parent().IsValid() || ended[4].SpanContext().TraceState().Len() > 0 || ended[4].SpanContext().TraceID().String() == "0af7651916cd43dd8448eb211c80319c" {
 		t.Errorf("%d spans", len(ended))
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Every route, asked with every credential of one organization, answers the same
-// whether another organization has everything or nothing.
+// For every route and every credential of one organization, the response is the same whether
+// another organization has data or not.
 func TestTenancy(t *testing.T) {
 	crowded, alone := newWorld(t), newWorld(t)
-	delete(alone.store.snapshots, consumer.ConsumerKey{OrganizationID: otherOrg, ConsumerID: "cons_other"})
+	delete(alone.store.snapshots, consumer.Key{OrganizationID: otherOrg, ConsumerID: "cons_other"})
 	alone.issuer = crowded.issuer // the same tokens for both; alone's own keys refuse them all the same
 
 	for _, path := range []string{"", "/", "/me", "/me/", "/cons_1", "/cons_other", "/cons_gone", "/..", "/a%2Fb", "/cons_other/x"} {

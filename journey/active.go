@@ -1,228 +1,157 @@
 package journey
 
 import (
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Active is everything that a consumer is in at one moment. Its JSON is the seed's
-// ActiveParticipations: field order as in the structs, maps and Journeys never
-// null, times in RFC 3339 and UTC with at most microseconds.
+// Active is what is active for a consumer at one time, as [Derive] found it: the
+// participations and admissions, and which of them lead their journeys. The zero Active
+// is that of a consumer without records.
 //
-// It shares nothing with the snapshot that it was derived from.
+// An Active refers to the records of its snapshot, so do not modify them while it is in
+// use. What its methods return shares no memory with the snapshot. The methods are safe
+// for concurrent use.
 type Active struct {
-	// Experiences holds a node for every sequence with an active participation, by
-	// experience id.
-	Experiences map[string]Experience `json:"experiences"`
-	// Queues, Draws, Auctions and TimedReleases hold every active participation by
-	// the id of its distribution.
-	Queues        map[string]QueueState        `json:"queues"`
-	Draws         map[string]DrawState         `json:"draws"`
-	Auctions      map[string]AuctionState      `json:"auctions"`
-	TimedReleases map[string]TimedReleaseState `json:"timedReleases"`
-	// Admissions holds the live admissions that no participation carries, by
-	// distribution id.
-	Admissions map[string]Admission `json:"admissions"`
-	// Journeys holds one journey per sequence, the one to resume first in front.
-	Journeys []Journey `json:"journeys"`
+	// participations are the active ones, by type, then by id.
+	participations []*candidate
+	// admissions are the live ones that no participation carries, by id, the leader first.
+	admissions []*candidate
+	// sequences holds both, by sequence, the leader first.
+	sequences []*candidate
+	// leaders are the leaders of all sequences, in the order of their journeys.
+	leaders []*candidate
+	// lastChange and changed are what LastChange returns.
+	lastChange time.Time
+	changed    bool
 }
 
-// Experience is the part of one experience that the consumer is in.
-type Experience struct {
-	// Sequences holds the nodes by sequence id.
-	Sequences map[string]Sequence `json:"sequences"`
-}
-
-// Sequence is a node: per type, the leading active participation in one sequence.
-type Sequence struct {
-	Waitlist     *WaitlistNode     `json:"waitlist,omitzero"`
-	Queue        *QueueNode        `json:"queue,omitzero"`
-	Draw         *DrawNode         `json:"draw,omitzero"`
-	Auction      *AuctionNode      `json:"auction,omitzero"`
-	TimedRelease *TimedReleaseNode `json:"timedRelease,omitzero"`
-}
-
-// WaitlistNode is a place on a waitlist.
-type WaitlistNode struct {
-	WaitlistID string          `json:"waitlistId"`
-	SequenceID string          `json:"sequenceId"`
-	Status     consumer.Status `json:"status"`
-	EnteredAt  time.Time       `json:"enteredAt"`
-}
-
-// QueueState is a place in a queue.
-type QueueState struct {
-	QueueID string          `json:"queueId"`
-	Status  consumer.Status `json:"status"`
-	// Position is 0 for the next to be admitted, nil when it is not known.
-	Position *int64 `json:"position"`
-	QueueEntry
-}
-
-// QueueNode is a place in a queue as a sequence's node shows it, without position.
-type QueueNode struct {
-	QueueID    string          `json:"queueId"`
-	SequenceID string          `json:"sequenceId"`
-	Status     consumer.Status `json:"status"`
-	QueueEntry
-}
-
-// QueueEntry is what state and node of a queue have in common.
-type QueueEntry struct {
-	EnteredAt      time.Time  `json:"enteredAt"`
-	AdmittedAt     *time.Time `json:"admittedAt,omitzero"`
-	AdmissionToken string     `json:"admissionToken,omitzero"`
-	ExpiresAt      *time.Time `json:"expiresAt,omitzero"`
-}
-
-// DrawState is an entry in a draw.
-type DrawState struct {
-	DrawID string `json:"drawId"`
-	DrawEntry
-}
-
-// DrawNode is an entry in a draw as a sequence's node shows it.
-type DrawNode struct {
-	DrawID     string `json:"drawId"`
-	SequenceID string `json:"sequenceId"`
-	DrawEntry
-}
-
-// DrawEntry is what state and node of a draw have in common.
-type DrawEntry struct {
-	Status         consumer.Status `json:"status"`
-	EnteredAt      time.Time       `json:"enteredAt"`
-	WonAt          *time.Time      `json:"wonAt,omitzero"`
-	AdmissionToken string          `json:"admissionToken,omitzero"`
-	ExpiresAt      *time.Time      `json:"expiresAt,omitzero"`
-}
-
-// AuctionState is a part in an auction.
-type AuctionState struct {
-	AuctionID string `json:"auctionId"`
-	AuctionEntry
-}
-
-// AuctionNode is a part in an auction as a sequence's node shows it.
-type AuctionNode struct {
-	AuctionID  string `json:"auctionId"`
-	SequenceID string `json:"sequenceId"`
-	AuctionEntry
-}
-
-// AuctionEntry is what state and node of an auction have in common.
-type AuctionEntry struct {
-	Status    consumer.Status `json:"status"`
-	EnteredAt time.Time       `json:"enteredAt"`
-	// LastBidAmount is an exact decimal, nil without a recorded bid.
-	LastBidAmount *Amount    `json:"lastBidAmount"`
-	LastBidTime   *time.Time `json:"lastBidTime"`
-	// BidCount is 0 when it was not recorded.
-	BidCount     int64      `json:"bidCount"`
-	WonAt        *time.Time `json:"wonAt,omitzero"`
-	PaymentToken string     `json:"paymentToken,omitzero"`
-	ExpiresAt    *time.Time `json:"expiresAt,omitzero"`
-}
-
-// TimedReleaseState is an entry in a timed release.
-type TimedReleaseState struct {
-	TimedReleaseID string `json:"timedReleaseId"`
-	TimedReleaseEntry
-}
-
-// TimedReleaseNode is an entry in a timed release as a sequence's node shows it.
-type TimedReleaseNode struct {
-	TimedReleaseID string `json:"timedReleaseId"`
-	SequenceID     string `json:"sequenceId"`
-	TimedReleaseEntry
-}
-
-// TimedReleaseEntry is what state and node of a timed release have in common.
-type TimedReleaseEntry struct {
-	Status            consumer.Status `json:"status"`
-	EnteredAt         time.Time       `json:"enteredAt"`
-	SelectedVariantID string          `json:"selectedVariantId,omitzero"`
-	AdmittedAt        *time.Time      `json:"admittedAt,omitzero"`
-	AdmissionToken    string          `json:"admissionToken,omitzero"`
-	ExpiresAt         *time.Time      `json:"expiresAt,omitzero"`
-}
-
-// Admission opens the checkout of one sequence.
-type Admission struct {
-	DistributionType consumer.DistributionType `json:"distributionType"`
-	DistributionID   string                    `json:"distributionId"`
-	ExperienceID     string                    `json:"experienceId"`
-	SequenceID       string                    `json:"sequenceId"`
-	AdmissionToken   string                    `json:"admissionToken"`
-	AdmittedAt       time.Time                 `json:"admittedAt"`
-	ExpiresAt        *time.Time                `json:"expiresAt,omitzero"`
-}
-
-// Journey is where the consumer goes on in one sequence.
-type Journey struct {
-	ExperienceID  string        `json:"experienceId"`
-	SequenceID    string        `json:"sequenceId"`
-	JourneyStage  JourneyStage  `json:"journeyStage"`
-	SequenceStage SequenceStage `json:"sequenceStage"`
-	Participation Participation `json:"participation"`
-	// Admission is set exactly when JourneyStage is [Admitted].
-	Admission *Admission `json:"admission,omitzero"`
-}
-
-// Participation is what leads a journey.
-type Participation struct {
-	Type   consumer.DistributionType `json:"type"`
-	ID     string                    `json:"id"`
-	Status consumer.Status           `json:"status"`
-	// AdmissionToken is set exactly when the journey is admitted.
-	AdmissionToken string `json:"admissionToken,omitzero"`
-}
-
-// JourneyStage is the coarse stage of a journey.
-type JourneyStage string
-
-// The stages of the seed's section "Journey Stages".
-const (
-	// Routed: directed to a distribution or a waitlist, not yet admitted.
-	Routed JourneyStage = "routed"
-	// Admitted: may proceed to the checkout.
-	Admitted JourneyStage = "admitted"
-)
-
-// SequenceStage is the stage within the sequence.
-type SequenceStage string
-
-// The stages of the seed's section "Sequence Stages".
-const (
-	// WaitlistEntered: on a waitlist.
-	WaitlistEntered SequenceStage = "waitlist_entered"
-	// Participating: queued, entered or bidding.
-	Participating SequenceStage = "participating"
-	// SequenceAdmitted: admitted through the distribution.
-	SequenceAdmitted SequenceStage = "admitted"
-)
-
-// Amount is an exact decimal that JSON shows as a number with the digits that were
-// recorded.
-type Amount consumer.Amount
-
-// MarshalJSON writes the digits as they are. An amount that is none becomes null,
-// so that one bad record cannot spoil a document.
-func (a Amount) MarshalJSON() ([]byte, error) {
-	if !consumer.Amount(a).Valid() {
-		return []byte("null"), nil
+// NextChange returns the first time after that of the Active at which a record expires or
+// ends. Until then, Derive returns the same for the same records. The time is in UTC and
+// truncated to microseconds. ok is false if there is no such time.
+func (a Active) NextChange() (at time.Time, ok bool) {
+	for _, c := range a.sequences {
+		if until, ends := c.activeUntil(); ends && (!ok || until.Before(at)) {
+			at, ok = until, true
+		}
 	}
-	return []byte(a), nil
+	return at, ok
 }
 
-// UnmarshalJSON keeps the digits of a JSON number as they are.
-func (a *Amount) UnmarshalJSON(number []byte) error {
-	if !consumer.Amount(number).Valid() {
-		return &consumer.ValidationError{Fields: []consumer.FieldError{{
-			Field: "amount", Message: "must be a plain decimal number",
-		}}}
+// LastChange returns the last time up to that of the Active at which a record expired or
+// ended. From then on, Derive returns the same for the same records. The time is in UTC
+// and truncated to microseconds. ok is false if there is no such time.
+func (a Active) LastChange() (at time.Time, ok bool) {
+	return a.lastChange, a.changed
+}
+
+// Stages returns an iterator over the stage of each journey, with the type of each
+// participation and admission that the stage rests on.
+func (a Active) Stages() iter.Seq2[SequenceStage, consumer.DistributionType] {
+	return func(yield func(SequenceStage, consumer.DistributionType) bool) {
+		var leader *candidate
+		for _, c := range a.sequences { // the leader of each sequence comes first
+			if leader == nil || c.sequence() != leader.sequence() {
+				leader = c
+			}
+			if c.stage == leader.stage && !yield(c.stage.ofSequence(), c.kind()) {
+				return
+			}
+		}
 	}
-	*a = Amount(number)
-	return nil
+}
+
+// Journeys returns one journey per sequence. The first one is the one to resume first. The
+// slice is never nil.
+func (a Active) Journeys() []Journey {
+	journeys := make([]Journey, len(a.leaders))
+	for i, leader := range a.leaders {
+		journeys[i] = a.journey(leader)
+	}
+	return journeys
+}
+
+// journey returns the journey that a candidate leads.
+func (a Active) journey(leader *candidate) Journey {
+	sequence := leader.sequence()
+	j := Journey{
+		ExperienceID:  sequence.experienceID,
+		SequenceID:    sequence.sequenceID,
+		JourneyStage:  leader.stage.ofJourney(),
+		SequenceStage: leader.stage.ofSequence(),
+		Participation: Participation{
+			Type:           leader.kind(),
+			ID:             leader.id(),
+			Status:         a.status(leader),
+			AdmissionToken: leader.token(),
+		},
+	}
+	if leader.stage == admitted {
+		j.Admission = new(leader.shownAdmission())
+	}
+	return j
+}
+
+// status returns the status of the participation that leads. For an admission, it is that
+// of the participation in the same distribution and sequence, if there is one.
+func (a Active) status(leader *candidate) consumer.Status {
+	if leader.participation != nil {
+		return leader.participation.Status
+	}
+	if c := a.participationOf(leader); c != nil {
+		return c.participation.Status
+	}
+	return consumer.StatusAdmitted
+}
+
+// participationOf returns the active participation in the distribution and sequence
+// of an admission, or nil.
+func (a Active) participationOf(admission *candidate) *candidate {
+	i, found := slices.BinarySearchFunc(a.participations, admission, (*candidate).compareDistribution)
+	if !found || a.participations[i].sequence() != admission.sequence() {
+		return nil
+	}
+	return a.participations[i]
+}
+
+func (s stage) ofJourney() JourneyStage {
+	if s == admitted {
+		return Admitted
+	}
+	return Routed
+}
+
+func (s stage) ofSequence() SequenceStage {
+	switch s {
+	case admitted:
+		return SequenceAdmitted
+	case waiting:
+		return WaitlistEntered
+	}
+	return Participating
+}
+
+// shownAdmission returns the admission of a candidate with stage admitted.
+func (c *candidate) shownAdmission() Admission {
+	sequence := c.sequence()
+	return Admission{
+		DistributionType: c.kind(),
+		DistributionID:   c.id(),
+		ExperienceID:     sequence.experienceID,
+		SequenceID:       sequence.sequenceID,
+		AdmissionToken:   c.token(),
+		AdmittedAt:       c.since,
+		ExpiresAt:        normalizePointer(c.expiresAt()),
+	}
+}
+
+// normalizePointer returns a copy, so that nothing shares memory with the snapshot.
+func normalizePointer(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return new(consumer.NormalizeTime(*t))
 }

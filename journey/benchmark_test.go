@@ -10,43 +10,37 @@ import (
 
 var benchmarkSizes = []int{0, 3, 10, 100}
 
-// BenchmarkDerive finds out which records count and which of them lead.
+// BenchmarkDerive measures Derive alone.
 func BenchmarkDerive(b *testing.B) {
 	benchmark(b, func(records consumer.Snapshot) { journey.Derive(records, now) })
 }
 
-// BenchmarkAppendJSON writes a view that was derived before into memory that is there
-// already.
+// BenchmarkAppendJSON measures AppendJSON alone, without allocation.
 func BenchmarkAppendJSON(b *testing.B) {
 	for _, n := range benchmarkSizes {
 		b.Run(fmt.Sprintf("participations=%d", n), func(b *testing.B) {
-			view := journey.Derive(manyParticipations(n), now)
-			document := view.AppendJSON(nil)
+			active := journey.Derive(manyParticipations(n), now)
+			document := active.AppendJSON(nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				document = view.AppendJSON(document[:0])
+				document = active.AppendJSON(document[:0])
 			}
 		})
 	}
 }
 
-// BenchmarkDeriveJSON is what an answer costs: from a snapshot to bytes of its own.
+// BenchmarkDeriveJSON measures both, as for a response.
 func BenchmarkDeriveJSON(b *testing.B) {
 	benchmark(b, func(records consumer.Snapshot) { journey.Derive(records, now).AppendJSON(nil) })
 }
 
-// BenchmarkDeriveActive is from a snapshot to the document of maps.
-func BenchmarkDeriveActive(b *testing.B) {
-	benchmark(b, func(records consumer.Snapshot) { journey.Derive(records, now).Active() })
-}
-
-func benchmark(b *testing.B, answer func(consumer.Snapshot)) {
+func benchmark(b *testing.B, work func(consumer.Snapshot)) {
 	for _, n := range benchmarkSizes {
 		b.Run(fmt.Sprintf("participations=%d", n), func(b *testing.B) {
 			records := manyParticipations(n)
 			b.ReportAllocs()
 			for b.Loop() {
-				answer(records)
+				work(records)
 			}
 		})
 	}

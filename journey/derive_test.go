@@ -32,7 +32,7 @@ func checkRules(t *testing.T, rules []rule) {
 
 func journeys(all ...journey.Journey) []journey.Journey { return all }
 
-// What every type contributes alone, by status and token.
+// TestStageOfEveryType has one record at a time.
 func TestStageOfEveryType(t *testing.T) {
 	checkRules(t, []rule{
 		{"queue QUEUED", snapshot(part("queue", "d", "QUEUED", -9)), journeys(participating("queue", "d", "QUEUED"))},
@@ -52,7 +52,7 @@ func TestStageOfEveryType(t *testing.T) {
 		{"waitlist WAITING", snapshot(part("waitlist", "d", "WAITING", -9)), journeys(waiting("d", "WAITING"))},
 		{"waitlist NOTIFIED", snapshot(part("waitlist", "d", "NOTIFIED", -9)), journeys(waiting("d", "NOTIFIED"))},
 
-		// Nothing writes these, but any input has an answer.
+		// No store accepts these, but Derive accepts any input.
 		{"a token alone does not admit from a queue", snapshot(part("queue", "d", "QUEUED", -9, token("t"))), journeys(participating("queue", "d", "QUEUED"))},
 		{"a token alone does not admit from a draw", snapshot(part("draw", "d", "ENTERED", -9, token("t"))), journeys(participating("draw", "d", "ENTERED"))},
 		{"a token alone does not admit from an auction", snapshot(part("auction", "d", "WINNING", -9, token("t"))), journeys(participating("auction", "d", "WINNING"))},
@@ -291,7 +291,7 @@ func TestTypeAndThenIDLeadAtEqualMoments(t *testing.T) {
 	})
 }
 
-// An admission whose distribution has an admitting participation drops out.
+// An admission that an admitting participation carries is not shown.
 func TestAdmissionThatAParticipationCarriesDropsOut(t *testing.T) {
 	carrier := part("queue", "q", "ADMITTED", -9, admitted(-8), token("own"))
 	both := journeys(
@@ -523,8 +523,8 @@ func TestOrderOfJourneys(t *testing.T) {
 	})
 }
 
-// No store gives a key twice, but the answer to any input must not depend on its
-// order. The record that a store would have kept counts.
+// A store returns each key once, but the result for any input must not depend on its order.
+// The record that a store would have kept is used.
 func TestOfOneKeyTheGreaterVersionCounts(t *testing.T) {
 	updated := func(minutes int) participationEdit {
 		return func(p *consumer.Participation) { p.UpdatedAt = at(minutes) }

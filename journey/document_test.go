@@ -13,7 +13,7 @@ import (
 	"github.com/rejoinhq/rejoin/journey"
 )
 
-// The seed's example: the document comes back unchanged, to the byte.
+// TestGoldenDocument derives the example of Fanfare's Consumer Identity API documentation.
 func TestGoldenDocument(t *testing.T) {
 	want, err := os.ReadFile("testdata/golden_active.json")
 	if err != nil {
@@ -35,7 +35,7 @@ func TestGoldenDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
-		t.Errorf("document (-seed +got):\n%s", diff)
+		t.Errorf("document (-documentation +got):\n%s", diff)
 	}
 }
 
@@ -55,12 +55,11 @@ func TestDocumentOfNothing(t *testing.T) {
 	}
 }
 
-// shape is one part of the document: which fields it has, in which order, and which
-// of them are left out or null when they have no value.
+// shape is the JSON of one part of the document.
 type shape struct {
 	name    string
 	records consumer.Snapshot
-	pick    func(journey.Active) any
+	pick    func(journey.ActiveParticipations) any
 	want    string
 }
 
@@ -75,13 +74,13 @@ func checkShapes(t *testing.T, shapes []shape) {
 	}
 }
 
-func queues(a journey.Active) any        { return a.Queues }
-func draws(a journey.Active) any         { return a.Draws }
-func auctions(a journey.Active) any      { return a.Auctions }
-func timedReleases(a journey.Active) any { return a.TimedReleases }
-func admissions(a journey.Active) any    { return a.Admissions }
-func experiences(a journey.Active) any   { return a.Experiences }
-func allJourneys(a journey.Active) any   { return a.Journeys }
+func queues(a journey.ActiveParticipations) any        { return a.Queues }
+func draws(a journey.ActiveParticipations) any         { return a.Draws }
+func auctions(a journey.ActiveParticipations) any      { return a.Auctions }
+func timedReleases(a journey.ActiveParticipations) any { return a.TimedReleases }
+func admissions(a journey.ActiveParticipations) any    { return a.Admissions }
+func experiences(a journey.ActiveParticipations) any   { return a.Experiences }
+func allJourneys(a journey.ActiveParticipations) any   { return a.Journeys }
 
 func full(p *consumer.Participation) {
 	p.AdmittedAt, p.AdmissionToken, p.ExpiresAt = new(at(-5)), new("t"), new(at(30))
@@ -230,7 +229,7 @@ func TestDocumentJourneys(t *testing.T) {
 		},
 		{
 			"admitted without admittedAt shows enteredAt in the journey only", snapshot(part("draw", "d", "WON", -9, token("t"))),
-			func(a journey.Active) any { return []any{a.Draws, a.Journeys} },
+			func(a journey.ActiveParticipations) any { return []any{a.Draws, a.Journeys} },
 			`[{"d":{"drawId":"d","status":"WON","enteredAt":"2024-12-01T11:51:00Z","admissionToken":"t"}},` +
 				`[{"experienceId":"e1","sequenceId":"s1","journeyStage":"admitted","sequenceStage":"admitted",` +
 				`"participation":{"type":"draw","id":"d","status":"WON","admissionToken":"t"},` +
@@ -312,7 +311,7 @@ func TestMapsListAllAndTheNodeIsTheLeaderAmongThem(t *testing.T) {
 		{"the latest admittedAt of admitting ones", snapshot(part("queue", "a", "ADMITTED", -1, admitted(-8), token("t")), part("queue", "b", "ADMITTED", -9, admitted(-7), token("u"))), "b", []string{"a", "b"}},
 		{"one that leads no journey", snapshot(part("queue", "a", "QUEUED", -9), part("queue", "b", "QUEUED", -8), part("draw", "d", "WON", -9, token("t"))), "b", []string{"a", "b"}},
 		{"an admission for one of them changes nothing", snapshot(part("queue", "a", "QUEUED", -9), part("queue", "b", "QUEUED", -8), grant("queue", "a", "t", -1)), "b", []string{"a", "b"}},
-		{"what is over or expired is none of them", snapshot(part("queue", "a", "QUEUED", -9), part("queue", "b", "LEFT", -8), part("queue", "c", "QUEUED", -7, expires(0))), "a", []string{"a"}},
+		{"participations that ended or expired are left out", snapshot(part("queue", "a", "QUEUED", -9), part("queue", "b", "LEFT", -8), part("queue", "c", "QUEUED", -7, expires(0))), "a", []string{"a"}},
 		{"another sequence has its own node", snapshot(part("queue", "a", "QUEUED", -9), part("queue", "b", "QUEUED", -8, within("e1", "s2"))), "a", []string{"a", "b"}},
 		{"the same sequence id elsewhere too", snapshot(part("queue", "a", "QUEUED", -9), part("queue", "b", "QUEUED", -8, within("e2", "s1"))), "a", []string{"a", "b"}},
 	}
@@ -347,7 +346,7 @@ func TestNodeOfEveryTypeIsTheLeaderAmongItsOwn(t *testing.T) {
 		t.Errorf("nodes (-want +got):\n%s", diff)
 	}
 	if node.Queue != nil {
-		t.Errorf("a queue shows that is none: %+v", node.Queue)
+		t.Errorf("there is a queue: %+v", node.Queue)
 	}
 	if len(active.Draws) != 2 || len(active.Auctions) != 2 || len(active.TimedReleases) != 2 {
 		t.Error("the maps must list all")
@@ -426,7 +425,7 @@ func TestAdmissionsAreThoseThatNoParticipationCarries(t *testing.T) {
 	}
 }
 
-// A collision hides an admission in the map only: each sequence still has its journey.
+// An admission that is hidden in the map can still lead a journey.
 func TestAdmissionThatACollisionHidesKeepsItsJourney(t *testing.T) {
 	checkRules(t, []rule{{
 		"one id, two types, two sequences",

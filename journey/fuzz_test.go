@@ -35,6 +35,7 @@ func FuzzDerive(f *testing.F) {
 		}
 		slices.Reverse(records.Participations)
 		slices.Reverse(records.Admissions)
+		slices.Reverse(records.Distributions)
 		if diff := cmp.Diff(active, derive(records, moment)); diff != "" {
 			t.Errorf("document (-in order +reversed):\n%s", diff)
 		}
@@ -57,6 +58,11 @@ func fuzzSeeds() []consumer.Snapshot {
 		snapshot(
 			part("queue", "q", "QUEUED", -9), part("queue", "q", "LEFT", -8), part("raffle", "", "ENTERED", -1),
 			part("draw", "q", "WON", -9, token("t"), expires(0)), grant("draw", "q", "t", -5, grantEnded(-1)),
+		),
+		snapshot(
+			part("queue", "q", "QUEUED", -9, ticket(5)), dist("queue", "q", serving(2)),
+			part("draw", "d", "ENTERED", -9), dist("draw", "d", distEnds(-1)), part("draw", "e", "WON", -9, token("t")), dist("draw", "e", distEnds(-1)),
+			part("auction", "a", "WINNING", -9), dist("auction", "a", distEnds(9), won("cons_1")),
 		),
 	}
 }

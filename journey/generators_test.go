@@ -9,8 +9,8 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// The alphabets are small, so that collisions, ties, expiries and values that nobody
-// knows are frequent.
+// The alphabets are small, so that collisions, ties, expiries and unknown values are
+// frequent.
 
 func genSmallID() *rapid.Generator[string] { return rapid.SampledFrom([]string{"a", "b", "B", ""}) }
 
@@ -34,8 +34,8 @@ func genStatus(kind consumer.DistributionType) *rapid.Generator[consumer.Status]
 	return rapid.OneOf(rapid.SampledFrom(active[kind]), rapid.SampledFrom(active[kind]), others)
 }
 
-// genMoment draws moments that differ, that differ by less than is kept, and that
-// are one moment in two zones.
+// genMoment draws different times, times that differ by less than a microsecond, and equal
+// times in two zones.
 func genMoment() *rapid.Generator[time.Time] {
 	return rapid.SampledFrom([]time.Time{
 		{}, at(-2), at(-1), at(-1).Add(999), at(-1).Add(time.Microsecond),
@@ -61,6 +61,7 @@ func genPart() *rapid.Generator[consumer.Participation] {
 	return rapid.Custom(func(t *rapid.T) consumer.Participation {
 		kind := genType().Draw(t, "type")
 		return consumer.Participation{
+			ConsumerID:        "cons_1",
 			Type:              kind,
 			ID:                genSmallID().Draw(t, "id"),
 			ExperienceID:      genExperience().Draw(t, "experienceId"),
@@ -68,6 +69,7 @@ func genPart() *rapid.Generator[consumer.Participation] {
 			Status:            genStatus(kind).Draw(t, "status"),
 			EnteredAt:         genMoment().Draw(t, "enteredAt"),
 			Position:          optional(t, "position", rapid.Int64Range(0, 2)),
+			Ticket:            optional(t, "ticket", rapid.Int64Range(1, 5)),
 			AdmittedAt:        optional(t, "admittedAt", genMoment()),
 			AdmissionToken:    optional(t, "admissionToken", rapid.SampledFrom([]string{"t", "t", "t", ""})),
 			ExpiresAt:         optional(t, "expiresAt", genExpiry()),
@@ -117,19 +119,43 @@ func genGrants(parts []consumer.Participation) *rapid.Generator[[]consumer.Admis
 	return rapid.SliceOfN(near, 0, 6)
 }
 
+// genDistributions draws distributions, most of them those of a participation.
+func genDistributions(parts []consumer.Participation) *rapid.Generator[[]consumer.Distribution] {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) consumer.Distribution {
+		d := consumer.Distribution{
+			Type:      genType().Draw(t, "type"),
+			ID:        genSmallID().Draw(t, "id"),
+			Serving:   optional(t, "serving", rapid.Int64Range(0, 4)),
+			EndedAt:   optional(t, "endedAt", genExpiry()),
+			WinnerID:  optional(t, "winnerId", rapid.SampledFrom([]string{"cons_1", "cons_2"})),
+			UpdatedAt: genMoment().Draw(t, "updatedAt"),
+		}
+		if len(parts) > 0 && rapid.IntRange(0, 3).Draw(t, "of a participation") > 0 {
+			p := rapid.SampledFrom(parts).Draw(t, "participation")
+			d.Type, d.ID = p.Type, p.ID
+		}
+		return d
+	}), 0, 6)
+}
+
 // genSnapshot draws any records, also several of one key.
 func genSnapshot() *rapid.Generator[consumer.Snapshot] {
 	return rapid.Custom(func(t *rapid.T) consumer.Snapshot {
 		parts := rapid.SliceOfN(genPart(), 0, 10).Draw(t, "participations")
 		grants := genGrants(parts).Draw(t, "admissions")
-		return withOwnTokens(consumer.Snapshot{Participations: parts, Admissions: grants})
+		return withOwnTokens(consumer.Snapshot{
+			Participations: parts, Admissions: grants, Distributions: genDistributions(parts).Draw(t, "distributions"),
+		})
 	})
 }
 
 // genStoredSnapshot draws what a store returns: each key once.
 func genStoredSnapshot() *rapid.Generator[consumer.Snapshot] {
 	return rapid.Map(genSnapshot(), func(s consumer.Snapshot) consumer.Snapshot {
-		return consumer.Snapshot{Participations: firstOfEach(s.Participations, partKey), Admissions: firstOfEach(s.Admissions, grantKey)}
+		return consumer.Snapshot{
+			Participations: firstOfEach(s.Participations, partKey), Admissions: firstOfEach(s.Admissions, grantKey),
+			Distributions: firstOfEach(s.Distributions, distributionKey),
+		}
 	})
 }
 
@@ -151,8 +177,10 @@ func grantKey(a consumer.Admission) string {
 	return string(a.DistributionType) + "/" + a.DistributionID
 }
 
-// withOwnTokens makes every token that is one different, so that a token in the
-// document tells which record it came from.
+func distributionKey(d consumer.Distribution) string { return string(d.Type) + "/" + d.ID }
+
+// withOwnTokens makes every non-empty token different, so that a token in the document
+// identifies its record.
 func withOwnTokens(s consumer.Snapshot) consumer.Snapshot {
 	for i := range s.Participations {
 		if p := &s.Participations[i]; p.AdmissionToken != nil && *p.AdmissionToken != "" {
@@ -167,8 +195,8 @@ func withOwnTokens(s consumer.Snapshot) consumer.Snapshot {
 	return s
 }
 
-// genWildSnapshot draws what no store and no JSON brings: years that JSON cannot
-// write, strings that are not UTF-8, amounts that are none.
+// genWildSnapshot draws records that no store returns: years that JSON cannot express,
+// strings that are not UTF-8, invalid amounts.
 func genWildSnapshot() *rapid.Generator[consumer.Snapshot] {
 	texts := rapid.SampledFrom([]string{"", "\xff", "\x00", "a", "\u2028"})
 	moments := rapid.SampledFrom([]time.Time{
@@ -189,6 +217,11 @@ func genWildSnapshot() *rapid.Generator[consumer.Snapshot] {
 			a.DistributionID, a.AdmittedAt, a.AdmissionToken = texts.Draw(t, "distributionId"), moments.Draw(t, "admittedAt"), texts.Draw(t, "token")
 			a.ExpiresAt, a.UpdatedAt = optional(t, "expiresAt", moments), moments.Draw(t, "updatedAt")
 		}
+		for i := range s.Distributions {
+			d := &s.Distributions[i]
+			d.ID, d.EndedAt, d.UpdatedAt = texts.Draw(t, "id"), optional(t, "endedAt", moments), moments.Draw(t, "updatedAt")
+			d.Serving = optional(t, "serving", rapid.Int64())
+		}
 		return s
 	})
 }
@@ -198,7 +231,7 @@ func deepCopy(s consumer.Snapshot) consumer.Snapshot {
 	var twin consumer.Snapshot
 	twin.Consumer = s.Consumer
 	for _, p := range s.Participations {
-		p.Position, p.BidCount = again(p.Position), again(p.BidCount)
+		p.Position, p.Ticket, p.BidCount = again(p.Position), again(p.Ticket), again(p.BidCount)
 		p.AdmittedAt, p.ExpiresAt, p.LastBidTime = again(p.AdmittedAt), again(p.ExpiresAt), again(p.LastBidTime)
 		p.AdmissionToken, p.LastBidAmount = again(p.AdmissionToken), again(p.LastBidAmount)
 		p.SelectedVariantID, p.DenyReason = again(p.SelectedVariantID), again(p.DenyReason)
@@ -207,6 +240,10 @@ func deepCopy(s consumer.Snapshot) consumer.Snapshot {
 	for _, a := range s.Admissions {
 		a.ExpiresAt, a.EndedAt = again(a.ExpiresAt), again(a.EndedAt)
 		twin.Admissions = append(twin.Admissions, a)
+	}
+	for _, d := range s.Distributions {
+		d.Serving, d.EndedAt, d.WinnerID = again(d.Serving), again(d.EndedAt), again(d.WinnerID)
+		twin.Distributions = append(twin.Distributions, d)
 	}
 	return twin
 }
@@ -218,7 +255,7 @@ func again[V any](p *V) *V {
 	return new(*p)
 }
 
-// genTexts draws what JSON must escape or cannot say, wherever a record has a text.
+// genTexts draws texts that JSON must escape or cannot express.
 func genTexts() *rapid.Generator[consumer.Snapshot] {
 	bytes := rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 4), func(b []byte) string { return string(b) })
 	texts := rapid.OneOf(rapid.String(), bytes, rapid.SampledFrom([]string{"a", "<&>", `"`, `\`, "\u2028", "é", "\x7f", "\ufffd", "\xff"}))

@@ -13,10 +13,10 @@ import (
 	"github.com/rejoinhq/rejoin/journey"
 )
 
-// now is the moment of every request in these tests.
+// now is the time of every request in these tests.
 var now = time.Date(2024, 12, 1, 12, 0, 0, 0, time.UTC)
 
-// at is a moment some minutes before or after now.
+// at returns a time some minutes before or after now.
 func at(minutes int) time.Time { return now.Add(time.Duration(minutes) * time.Minute) }
 
 type (
@@ -53,6 +53,33 @@ func within(experienceID, sequenceID string) participationEdit {
 	return func(p *consumer.Participation) { p.ExperienceID, p.SequenceID = experienceID, sequenceID }
 }
 
+func ticket(n int64) participationEdit {
+	return func(p *consumer.Participation) { p.Ticket = &n }
+}
+
+type distributionEdit func(*consumer.Distribution)
+
+// dist is the record of a distribution.
+func dist(kind consumer.DistributionType, id string, edits ...distributionEdit) consumer.Distribution {
+	d := consumer.Distribution{OrganizationID: "org_1", Type: kind, ID: id, UpdatedAt: at(-9999)}
+	for _, edit := range edits {
+		edit(&d)
+	}
+	return d
+}
+
+func serving(n int64) distributionEdit {
+	return func(d *consumer.Distribution) { d.Serving = &n }
+}
+
+func distEnds(minutes int) distributionEdit {
+	return func(d *consumer.Distribution) { d.EndedAt = new(at(minutes)) }
+}
+
+func won(consumerID string) distributionEdit {
+	return func(d *consumer.Distribution) { d.WinnerID = &consumerID }
+}
+
 // grant is an admission in experience e1, sequence s1.
 func grant(kind consumer.DistributionType, id, token string, admitted int, edits ...admissionEdit) consumer.Admission {
 	a := consumer.Admission{
@@ -78,7 +105,7 @@ func grantWithin(experienceID, sequenceID string) admissionEdit {
 	return func(a *consumer.Admission) { a.ExperienceID, a.SequenceID = experienceID, sequenceID }
 }
 
-// snapshot takes participations and admissions in any order.
+// snapshot takes participations, admissions and distributions in any order.
 func snapshot(records ...any) consumer.Snapshot {
 	s := consumer.Snapshot{Consumer: consumer.Consumer{OrganizationID: "org_1", ID: "cons_1", CreatedAt: at(-9999)}}
 	for _, record := range records {
@@ -87,17 +114,19 @@ func snapshot(records ...any) consumer.Snapshot {
 			s.Participations = append(s.Participations, r)
 		case consumer.Admission:
 			s.Admissions = append(s.Admissions, r)
+		case consumer.Distribution:
+			s.Distributions = append(s.Distributions, r)
 		}
 	}
 	return s
 }
 
-// derive is the document of maps.
-func derive(records consumer.Snapshot, now time.Time) journey.Active {
-	return journey.Derive(records, now).Active()
+// derive returns the decoded document.
+func derive(records consumer.Snapshot, now time.Time) journey.ActiveParticipations {
+	return journey.Derive(records, now).Decoded()
 }
 
-// Expected journeys, of experience e1, sequence s1 until moved.
+// Expected journeys in experience e1 and sequence s1.
 
 func participating(kind consumer.DistributionType, id string, status consumer.Status) journey.Journey {
 	return journey.Journey{
@@ -140,8 +169,8 @@ func until(j journey.Journey, minutes int) journey.Journey {
 	return j
 }
 
-// documentJSON writes a value with both JSON packages that a user is likely to take,
-// and holds them to the same bytes but for what they escape in strings.
+// documentJSON marshals a value with two JSON packages and requires the same bytes, except
+// for the escapes in strings.
 func documentJSON(t rapid.TB, v any) string {
 	t.Helper()
 	experiment, err := json.Marshal(v, json.Deterministic(true))

@@ -2,39 +2,49 @@ package journey
 
 import (
 	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// AppendJSON appends the seed's ActiveParticipations and returns the extended slice:
-// the bytes that go-json-experiment/json makes of [View.Active] with Deterministic,
-// maps in the byte order of their keys, on one line. Equal documents are equal bytes,
-// so an ETag may rest on them.
+// AppendConsumer appends the JSON of the API documentation's Consumer, the response to
+// GET {prefix}/{id}, and returns the extended slice.
+func AppendConsumer(dst []byte, c consumer.Consumer) []byte {
+	return append(appendProfile(append(dst, '{'), c), '}')
+}
+
+// AppendJSON appends the JSON of the API documentation's ActiveParticipations, on one line
+// and with maps in the byte order of their keys, and returns the extended slice. Equal
+// documents have equal bytes, so an ETag can be a hash of them.
 //
-// It never fails, also where Marshal does, because one bad record must not spoil a
-// document: a byte that is not UTF-8 becomes U+FFFD, and a time outside of the years
-// 0 to 9999 is no value, null or left out. No valid record has either.
-func (v View) AppendJSON(dst []byte) []byte {
-	dst = slices.Grow(dst, v.sizeHint())
-	dst = v.appendExperiences(append(dst, `{"experiences":{`...))
-	dst, rest := appendStates(append(dst, `},"queues":{`...), consumer.Queue, v.participations)
+// One invalid record must not spoil a document, so AppendJSON never fails: it replaces
+// bytes that are not UTF-8 with U+FFFD, and a time outside of the years 0 to 9999 with
+// null or leaves it out. No valid record has either. [AppendConsumer] does the same.
+func (a Active) AppendJSON(dst []byte) []byte {
+	dst = slices.Grow(dst, a.sizeHint())
+	dst = a.appendExperiences(append(dst, `{"experiences":{`...))
+	dst, rest := appendStates(append(dst, `},"queues":{`...), consumer.Queue, a.participations)
 	dst, rest = appendStates(append(dst, `},"draws":{`...), consumer.Draw, rest)
 	dst, rest = appendStates(append(dst, `},"auctions":{`...), consumer.Auction, rest)
 	dst, _ = appendStates(append(dst, `},"timedReleases":{`...), consumer.TimedRelease, rest)
-	dst = v.appendAdmissions(append(dst, `},"admissions":{`...))
-	dst = v.appendJourneys(append(dst, `},"journeys":[`...))
+	dst = a.appendAdmissions(append(dst, `},"admissions":{`...))
+	dst = a.appendJourneys(append(dst, `},"journeys":[`...))
 	return append(dst, `]}`...)
 }
 
-// MarshalJSON returns the JSON of [View.AppendJSON]. It never fails.
-func (v View) MarshalJSON() ([]byte, error) { return v.AppendJSON(nil), nil }
+// MarshalJSON returns the JSON of [Active.AppendJSON] and a nil error.
+func (a Active) MarshalJSON() ([]byte, error) { return a.AppendJSON(nil), nil }
 
-// sizeHint is about how long the JSON becomes, rather more than less, so that nothing
-// is copied because it grew, and little is left over. It counts the names and the usual
-// statuses of each kind of object, and a time as 20 letters.
-func (v View) sizeHint() int {
+// sizeHint estimates the length of the JSON, rather too high than too low, so that one
+// allocation suffices and little of it is unused. It counts the names and the usual
+// statuses of each kind of object, and 20 bytes for a time.
+func (a Active) sizeHint() int {
 	hint := 110
-	for _, c := range v.participations {
+	for _, c := range a.participations {
 		p := c.participation
 		size := stateSize(p)
 		hint += size + len(p.SequenceID) + 24 // its node
@@ -42,12 +52,12 @@ func (v View) sizeHint() int {
 			hint += size + len(p.ID) // its place in the map
 		}
 	}
-	for _, c := range v.admissions {
+	for _, c := range a.admissions {
 		hint += len(c.id()) + 4 + c.admissionSize()
 	}
-	for _, leader := range v.leaders {
+	for _, leader := range a.leaders {
 		sequence := leader.sequence()
-		// The experience and the sequence are named by the node as well.
+		// The node has the ids of the experience and the sequence too.
 		hint += 180 + 2*(len(sequence.experienceID)+len(sequence.sequenceID)) + len(leader.id())
 		if leader.stage == admitted {
 			hint += 33 + len(leader.token()) + leader.admissionSize()
@@ -73,7 +83,7 @@ func stateSize(p *consumer.Participation) int {
 	return size
 }
 
-func (c *claim) admissionSize() int {
+func (c *candidate) admissionSize() int {
 	sequence := c.sequence()
 	size := 145 + len(c.id()) + len(sequence.experienceID) + len(sequence.sequenceID) + len(c.token())
 	if c.expiresAt() != nil {
@@ -82,9 +92,9 @@ func (c *claim) admissionSize() int {
 	return size
 }
 
-func (v View) appendExperiences(dst []byte) []byte {
+func (a Active) appendExperiences(dst []byte) []byte {
 	experienceID, open := "", false
-	for rest := v.sequences; len(rest) > 0; {
+	for rest := a.sequences; len(rest) > 0; {
 		var n node
 		var ok bool
 		if n, ok, rest = nextNode(rest); !ok {
@@ -107,44 +117,46 @@ func (v View) appendExperiences(dst []byte) []byte {
 
 func appendNode(dst []byte, n *node) []byte {
 	dst = append(dst, '{')
-	if p := n.leading[consumer.Waitlist.Order()]; p != nil {
-		dst = appendState(append(dst, `"waitlist":`...), p, true)
+	if c := n.leading[consumer.Waitlist.Order()]; c != nil {
+		dst = appendState(append(dst, `"waitlist":`...), c, true)
 	}
-	if p := n.leading[consumer.Queue.Order()]; p != nil {
-		dst = appendState(append(appendComma(dst), `"queue":`...), p, true)
+	if c := n.leading[consumer.Queue.Order()]; c != nil {
+		dst = appendState(append(appendComma(dst), `"queue":`...), c, true)
 	}
-	if p := n.leading[consumer.Draw.Order()]; p != nil {
-		dst = appendState(append(appendComma(dst), `"draw":`...), p, true)
+	if c := n.leading[consumer.Draw.Order()]; c != nil {
+		dst = appendState(append(appendComma(dst), `"draw":`...), c, true)
 	}
-	if p := n.leading[consumer.Auction.Order()]; p != nil {
-		dst = appendState(append(appendComma(dst), `"auction":`...), p, true)
+	if c := n.leading[consumer.Auction.Order()]; c != nil {
+		dst = appendState(append(appendComma(dst), `"auction":`...), c, true)
 	}
-	if p := n.leading[consumer.TimedRelease.Order()]; p != nil {
-		dst = appendState(append(appendComma(dst), `"timedRelease":`...), p, true)
+	if c := n.leading[consumer.TimedRelease.Order()]; c != nil {
+		dst = appendState(append(appendComma(dst), `"timedRelease":`...), c, true)
 	}
 	return append(dst, '}')
 }
 
-// appendStates appends the participations of one type, and returns those behind them.
-func appendStates(dst []byte, kind consumer.DistributionType, all []*claim) ([]byte, []*claim) {
+// appendStates appends the participations of one type at the front of all, and returns the
+// remaining ones.
+func appendStates(dst []byte, kind consumer.DistributionType, all []*candidate) ([]byte, []*candidate) {
 	for i, c := range all {
 		if c.participation.Type != kind {
 			return dst, all[i:]
 		}
 		dst = append(appendString(appendComma(dst), c.participation.ID), ':')
-		dst = appendState(dst, c.participation, false)
+		dst = appendState(dst, c, false)
 	}
 	return dst, nil
 }
 
-// appendState appends a state of a map, or what a sequence's node shows of it: with
-// the id of the sequence, and without a position.
-func appendState(dst []byte, p *consumer.Participation, inNode bool) []byte {
+// appendState appends the state of a participation as in a map or, if inNode is true, as in
+// the node of its sequence: with the id of the sequence and without a position.
+func appendState(dst []byte, c *candidate, inNode bool) []byte {
+	p := c.participation
 	switch p.Type {
 	case consumer.Queue:
 		dst = appendIDs(append(dst, `{"queueId":`...), p, inNode)
 		if !inNode {
-			dst = appendInt(append(dst, `,"position":`...), p.Position)
+			dst = appendPosition(append(dst, `,"position":`...), c)
 		}
 		dst = appendTime(append(dst, `,"enteredAt":`...), p.EnteredAt)
 		dst = appendOptionalTime(dst, `,"admittedAt":`, p.AdmittedAt)
@@ -183,42 +195,49 @@ func appendIDs(dst []byte, p *consumer.Participation, inNode bool) []byte {
 	return appendString(append(dst, `,"status":`...), string(p.Status))
 }
 
-func appendBids(dst []byte, p *consumer.Participation) []byte {
-	dst = appendAmount(append(dst, `,"lastBidAmount":`...), p.LastBidAmount)
-	dst = append(dst, `,"lastBidTime":`...)
-	if p.LastBidTime != nil {
-		dst = appendTime(dst, *p.LastBidTime)
-	} else {
-		dst = append(dst, "null"...)
+func appendPosition(dst []byte, c *candidate) []byte {
+	n, ok := c.position()
+	if !ok {
+		return append(dst, "null"...)
 	}
-	return appendInt(append(dst, `,"bidCount":`...), new(value(p.BidCount)))
+	return strconv.AppendInt(dst, n, 10)
 }
 
-func (v View) appendAdmissions(dst []byte) []byte {
-	for i, c := range v.admissions {
-		// Where two types share a distribution id, the one that leads shows.
-		if id := c.admission.DistributionID; i == 0 || id != v.admissions[i-1].admission.DistributionID {
-			dst = append(appendString(appendComma(dst), id), ':')
+func appendBids(dst []byte, p *consumer.Participation) []byte {
+	dst = appendAmount(append(dst, `,"lastBidAmount":`...), p.LastBidAmount)
+	if p.LastBidTime != nil {
+		dst = appendTime(append(dst, `,"lastBidTime":`...), *p.LastBidTime)
+	} else {
+		dst = append(dst, `,"lastBidTime":null`...)
+	}
+	return strconv.AppendInt(append(dst, `,"bidCount":`...), value(p.BidCount), 10)
+}
+
+func (a Active) appendAdmissions(dst []byte) []byte {
+	for i, c := range a.admissions {
+		// Of two types with the same id, the one that leads is shown.
+		if i == 0 || c.id() != a.admissions[i-1].id() {
+			dst = append(appendString(appendComma(dst), c.id()), ':')
 			dst = appendAdmission(dst, c)
 		}
 	}
 	return dst
 }
 
-func appendAdmission(dst []byte, c *claim) []byte {
+func appendAdmission(dst []byte, c *candidate) []byte {
 	sequence := c.sequence()
 	dst = appendString(append(dst, `{"distributionType":`...), string(c.kind()))
 	dst = appendString(append(dst, `,"distributionId":`...), c.id())
 	dst = appendString(append(dst, `,"experienceId":`...), sequence.experienceID)
 	dst = appendString(append(dst, `,"sequenceId":`...), sequence.sequenceID)
 	dst = appendString(append(dst, `,"admissionToken":`...), c.token())
-	dst = appendTime(append(dst, `,"admittedAt":`...), c.leadsBy())
+	dst = appendTime(append(dst, `,"admittedAt":`...), c.since)
 	dst = appendOptionalTime(dst, `,"expiresAt":`, c.expiresAt())
 	return append(dst, '}')
 }
 
-func (v View) appendJourneys(dst []byte) []byte {
-	for _, leader := range v.leaders {
+func (a Active) appendJourneys(dst []byte) []byte {
+	for _, leader := range a.leaders {
 		sequence := leader.sequence()
 		dst = appendString(append(appendComma(dst), `{"experienceId":`...), sequence.experienceID)
 		dst = appendString(append(dst, `,"sequenceId":`...), sequence.sequenceID)
@@ -226,7 +245,7 @@ func (v View) appendJourneys(dst []byte) []byte {
 		dst = appendString(append(dst, `,"sequenceStage":`...), string(leader.stage.ofSequence()))
 		dst = appendString(append(dst, `,"participation":{"type":`...), string(leader.kind()))
 		dst = appendString(append(dst, `,"id":`...), leader.id())
-		dst = appendString(append(dst, `,"status":`...), string(v.status(leader)))
+		dst = appendString(append(dst, `,"status":`...), string(a.status(leader)))
 		if leader.stage == admitted {
 			dst = appendString(append(dst, `,"admissionToken":`...), leader.token())
 			dst = appendAdmission(append(dst, `},"admission":`...), leader)
@@ -236,4 +255,87 @@ func (v View) appendJourneys(dst []byte) []byte {
 		dst = append(dst, '}')
 	}
 	return dst
+}
+
+// appendProfile appends the five fields of a profile that both endpoints show.
+func appendProfile(dst []byte, c consumer.Consumer) []byte {
+	dst = appendString(append(dst, `"id":`...), c.ID)
+	dst = appendNullableString(append(dst, `,"email":`...), c.Email)
+	dst = appendNullableString(append(dst, `,"phone":`...), c.Phone)
+	dst = appendNullableString(append(dst, `,"fullName":`...), c.FullName)
+	return appendTime(append(dst, `,"createdAt":`...), c.CreatedAt)
+}
+
+// appendComma appends a comma, unless an object or array was just opened.
+func appendComma(dst []byte) []byte {
+	if last := dst[len(dst)-1]; last == '{' || last == '[' {
+		return dst
+	}
+	return append(dst, ',')
+}
+
+// appendString appends a string and escapes no more than JSON requires.
+func appendString(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			dst, _ = jsontext.AppendQuote(dst, s) // the error only says that it replaced bytes
+			return dst
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+func appendNullableString(dst []byte, s *string) []byte {
+	if s == nil {
+		return append(dst, "null"...)
+	}
+	return appendString(dst, *s)
+}
+
+func appendOptionalString(dst []byte, name string, s *string) []byte {
+	if s == nil || *s == "" {
+		return dst
+	}
+	return appendString(append(dst, name...), *s)
+}
+
+// appendTime appends a time, or null if RFC 3339 cannot express it.
+func appendTime(dst []byte, t time.Time) []byte {
+	text, err := consumer.NormalizeTime(t).AppendText(append(dst, '"'))
+	if err != nil {
+		return append(dst, "null"...)
+	}
+	return append(text, '"')
+}
+
+// appendOptionalTime appends nothing if RFC 3339 cannot express the time, or for the zero
+// time, which no valid record has.
+func appendOptionalTime(dst []byte, name string, t *time.Time) []byte {
+	if t == nil || consumer.NormalizeTime(*t).IsZero() {
+		return dst
+	}
+	text, err := consumer.NormalizeTime(*t).AppendText(append(append(dst, name...), '"'))
+	if err != nil {
+		return dst
+	}
+	return append(text, '"')
+}
+
+// appendAmount appends the digits unchanged, or null for an invalid amount.
+func appendAmount(dst []byte, a *consumer.Amount) []byte {
+	if a == nil || !a.Valid() {
+		return append(dst, "null"...)
+	}
+	return append(dst, *a...)
+}
+
+// value returns what an optional value is shown as if it is unset: the zero value.
+func value[V any](p *V) V {
+	if p == nil {
+		var zero V
+		return zero
+	}
+	return *p
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/rejoinhq/rejoin/journey"
 )
 
-// checkBytes holds a view's bytes to those that the JSON package makes of the same
-// view's document of maps. Where it refuses a time, the bytes must be JSON all the same.
+// checkBytes compares the bytes of AppendJSON with those that the JSON package makes of the
+// decoded document. If the package rejects a time, the bytes must be valid JSON.
 func checkBytes(t rapid.TB, records consumer.Snapshot, now time.Time) {
 	t.Helper()
-	view := journey.Derive(records, now)
-	got := view.AppendJSON(nil)
-	want, err := json.Marshal(view.Active(), json.Deterministic(true),
+	active := journey.Derive(records, now)
+	got := active.AppendJSON(nil)
+	want, err := json.Marshal(active.Decoded(), json.Deterministic(true),
 		jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	switch {
 	case err != nil && !strings.Contains(err.Error(), "year outside of range"):
@@ -69,8 +69,8 @@ func FuzzAppendJSON(f *testing.F) {
 	})
 }
 
-// What no valid record has must not spoil the rest.
-func TestBytesOfWhatJSONCannotSay(t *testing.T) {
+// Invalid values must not spoil the rest of the document.
+func TestBytesOfWhatJSONCannotExpress(t *testing.T) {
 	never := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	cases := []struct {
 		name    string
@@ -99,10 +99,10 @@ func TestBytesOfWhatJSONCannotSay(t *testing.T) {
 }
 
 func TestBytesAreAppended(t *testing.T) {
-	view := journey.Derive(snapshot(part("queue", "q", "QUEUED", -9)), now)
+	active := journey.Derive(snapshot(part("queue", "q", "QUEUED", -9)), now)
 	room := make([]byte, 0, 4096)
-	got := view.AppendJSON(append(room, `{"active":`...))
-	if want := `{"active":` + string(view.AppendJSON(nil)); string(got) != want {
+	got := active.AppendJSON(append(room, `{"active":`...))
+	if want := `{"active":` + string(active.AppendJSON(nil)); string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if &got[0] != &room[:1][0] {
@@ -110,12 +110,12 @@ func TestBytesAreAppended(t *testing.T) {
 	}
 }
 
-func TestViewMarshalsAsItsBytes(t *testing.T) {
-	view := journey.Derive(snapshot(part("queue", "q", "QUEUED", -9)), now)
-	want := `{"active":` + string(view.AppendJSON(nil)) + `}`
+func TestActiveMarshalsAsItsBytes(t *testing.T) {
+	active := journey.Derive(snapshot(part("queue", "q", "QUEUED", -9)), now)
+	want := `{"active":` + string(active.AppendJSON(nil)) + `}`
 	document := struct {
-		Active journey.View `json:"active"`
-	}{view}
+		Active journey.Active `json:"active"`
+	}{active}
 	if got := documentJSON(t, document); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -128,7 +128,7 @@ func TestDeriveAndAppendAllocateLittle(t *testing.T) {
 			if got := testing.AllocsPerRun(100, func() { journey.Derive(records, now) }); got > 2 {
 				t.Errorf("Derive allocates %v times, want 2 at most", got)
 			}
-			// The fourth is the race detector's.
+			// The race detector makes a fourth allocation.
 			if got := testing.AllocsPerRun(100, func() { journey.Derive(records, now).AppendJSON(nil) }); got > 4 {
 				t.Errorf("Derive and AppendJSON allocate %v times, want 4 at most", got)
 			}

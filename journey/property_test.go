@@ -15,7 +15,7 @@ import (
 	"github.com/rejoinhq/rejoin/journey"
 )
 
-func TestDeriveHasAnAnswerToAnyInput(t *testing.T) {
+func TestDeriveAcceptsAnyInput(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		checkInvariants(t, genWildSnapshot().Draw(t, "snapshot"), genMoment().Draw(t, "now"))
 	})
@@ -60,6 +60,7 @@ func TestDeriveDoesNotDependOnTheOrderOfItsInput(t *testing.T) {
 		permuted := consumer.Snapshot{
 			Participations: rapid.Permutation(records.Participations).Draw(t, "participations"),
 			Admissions:     rapid.Permutation(records.Admissions).Draw(t, "admissions"),
+			Distributions:  rapid.Permutation(records.Distributions).Draw(t, "distributions"),
 		}
 		if diff := cmp.Diff(derive(records, now), derive(permuted, now)); diff != "" {
 			t.Errorf("document (-in order +permuted):\n%s", diff)
@@ -98,9 +99,6 @@ func TestDeriveSharesNoMemoryWithItsInput(t *testing.T) {
 
 // checkUntouched compares zones as well, which go-cmp does not.
 func checkUntouched(t *rapid.T, before, after consumer.Snapshot) {
-	if len(before.Participations)+len(before.Admissions) == 0 {
-		return // nil and empty are one here
-	}
 	for i := range before.Participations {
 		if !reflect.DeepEqual(before.Participations[i], after.Participations[i]) {
 			t.Errorf("participation %d changed (-before +after):\n%s", i, cmp.Diff(before.Participations[i], after.Participations[i]))
@@ -109,6 +107,11 @@ func checkUntouched(t *rapid.T, before, after consumer.Snapshot) {
 	for i := range before.Admissions {
 		if !reflect.DeepEqual(before.Admissions[i], after.Admissions[i]) {
 			t.Errorf("admission %d changed (-before +after):\n%s", i, cmp.Diff(before.Admissions[i], after.Admissions[i]))
+		}
+	}
+	for i := range before.Distributions {
+		if !reflect.DeepEqual(before.Distributions[i], after.Distributions[i]) {
+			t.Errorf("distribution %d changed (-before +after):\n%s", i, cmp.Diff(before.Distributions[i], after.Distributions[i]))
 		}
 	}
 }
@@ -143,12 +146,12 @@ func TestDocumentReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { checkReadsBack(t, derive(genSnapshot().Draw(t, "snapshot"), now)) })
 }
 
-// checkReadsBack compares texts: a pointer to the zero moment, which no valid record
-// has, is written as no value.
-func checkReadsBack(t rapid.TB, active journey.Active) {
+// checkReadsBack compares texts, because a pointer to the zero time, which no valid record
+// has, is left out.
+func checkReadsBack(t rapid.TB, active journey.ActiveParticipations) {
 	t.Helper()
 	text := documentJSON(t, active)
-	var standard, experiment journey.Active
+	var standard, experiment journey.ActiveParticipations
 	if err := stdjson.Unmarshal([]byte(text), &standard); err != nil {
 		t.Fatalf("encoding/json: %v", err)
 	}
@@ -167,8 +170,9 @@ func checkReadsBack(t rapid.TB, active journey.Active) {
 // not active: each record has a token of its own.
 func checkNothingOverIsShown(t *rapid.T, records consumer.Snapshot) {
 	text := documentJSON(t, derive(records, now))
+	current := newestOf(records)
 	for _, p := range records.Participations {
-		if !isActive(p, now) && p.AdmissionToken != nil && *p.AdmissionToken != "" && strings.Contains(text, `"`+*p.AdmissionToken+`"`) {
+		if !isActive(p, current, now) && p.AdmissionToken != nil && *p.AdmissionToken != "" && strings.Contains(text, `"`+*p.AdmissionToken+`"`) {
 			t.Errorf("%s shows in %s", *p.AdmissionToken, text)
 		}
 	}
@@ -181,7 +185,7 @@ func checkNothingOverIsShown(t *rapid.T, records consumer.Snapshot) {
 
 type sequence struct{ experienceID, sequenceID string }
 
-// checkInvariants holds what is true of any document.
+// checkInvariants checks what is true of every document.
 func checkInvariants(t rapid.TB, records consumer.Snapshot, now time.Time) {
 	t.Helper()
 	active := derive(records, now)
@@ -204,7 +208,7 @@ func checkInvariants(t rapid.TB, records consumer.Snapshot, now time.Time) {
 	}
 }
 
-func checkNothingIsNil(t rapid.TB, a journey.Active) {
+func checkNothingIsNil(t rapid.TB, a journey.ActiveParticipations) {
 	t.Helper()
 	if a.Experiences == nil || a.Queues == nil || a.Draws == nil || a.Auctions == nil ||
 		a.TimedReleases == nil || a.Admissions == nil || a.Journeys == nil {
@@ -236,9 +240,9 @@ func checkStage(t rapid.TB, j journey.Journey) {
 	}
 }
 
-// checkFound holds that the leader of a journey shows in the maps or nodes, unless a
-// collision of distribution ids hides its admission.
-func checkFound(t rapid.TB, a journey.Active, j journey.Journey) {
+// checkFound requires the leader of a journey in the maps or nodes, unless it is a hidden
+// admission.
+func checkFound(t rapid.TB, a journey.ActiveParticipations, j journey.Journey) {
 	t.Helper()
 	id := j.Participation.ID
 	found := false
@@ -260,11 +264,12 @@ func checkFound(t rapid.TB, a journey.Active, j journey.Journey) {
 	}
 }
 
-// newestOf keeps of each key the record that a store would have kept.
+// newestOf returns, for each key, the record that a store would have kept.
 func newestOf(records consumer.Snapshot) consumer.Snapshot {
 	return consumer.Snapshot{
 		Participations: newest(records.Participations, partKey, consumer.Participation.Normalized),
 		Admissions:     newest(records.Admissions, grantKey, consumer.Admission.Normalized),
+		Distributions:  newest(records.Distributions, distributionKey, consumer.Distribution.Normalized),
 	}
 }
 
@@ -283,12 +288,11 @@ func newest[R interface{ Version() consumer.Version }](all []R, key func(R) stri
 	return kept
 }
 
-// sequencesOf says which sequences must have a journey. An admission that drops out
-// leaves its sequence to the participation that carries it.
+// sequencesOf returns the sequences that must have a journey.
 func sequencesOf(records consumer.Snapshot, now time.Time) map[sequence]bool {
 	all := make(map[sequence]bool)
 	for _, p := range records.Participations {
-		if isActive(p, now) {
+		if isActive(p, records, now) {
 			all[sequence{p.ExperienceID, p.SequenceID}] = true
 		}
 	}
@@ -300,7 +304,7 @@ func sequencesOf(records consumer.Snapshot, now time.Time) map[sequence]bool {
 	return all
 }
 
-// Writing the same document twice gives the same bytes: an ETag rests on it.
+// TestDocumentIsTheSameBytesEveryTime: an ETag is a hash of the bytes.
 func TestDocumentIsTheSameBytesEveryTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := genSnapshot().Draw(t, "snapshot")

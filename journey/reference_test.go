@@ -2,18 +2,20 @@ package journey_test
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// The contract's sections 3 to 5 once more, naively and without the types of the
-// package: a document of maps, filled by plain loops that look at every record again
-// and again. It expects each key once.
+// This is a naive implementation of the contract's sections 3 to 5 and 8 without the types
+// of the package: a document of maps, filled by plain loops over all records. It expects
+// each key once.
 
 type object = map[string]any
 
-// contender is what can lead a journey.
+// contender is a record that can lead a journey.
 type contender struct {
 	kind, id, status, token string
 	moment                  time.Time
@@ -40,13 +42,27 @@ func over(expiresAt *time.Time, now time.Time) bool {
 	return expiresAt != nil && !kept(*expiresAt).After(now)
 }
 
-func isActive(p consumer.Participation, now time.Time) bool {
-	return activeStatuses[string(p.Type)+" "+string(p.Status)] > 0 && !over(p.ExpiresAt, now)
+func isActive(p consumer.Participation, s consumer.Snapshot, now time.Time) bool {
+	return activeStatuses[string(p.Type)+" "+string(p.Status)] > 0 && !over(p.ExpiresAt, now) && !isEnded(p, s, now)
 }
 
-func isAdmitting(p consumer.Participation, now time.Time) bool {
-	return isActive(p, now) && activeStatuses[string(p.Type)+" "+string(p.Status)] == 2 &&
-		p.AdmissionToken != nil && *p.AdmissionToken != ""
+// isEnded reports whether the distribution ended the participation.
+func isEnded(p consumer.Participation, s consumer.Snapshot, now time.Time) bool {
+	for _, d := range s.Distributions {
+		if d.Type == p.Type && d.ID == p.ID && over(d.EndedAt, now) {
+			return !opensCheckout(p) && (d.WinnerID == nil || *d.WinnerID != p.ConsumerID)
+		}
+	}
+	return false
+}
+
+// opensCheckout reports whether the participation admits by its token and status.
+func opensCheckout(p consumer.Participation) bool {
+	return activeStatuses[string(p.Type)+" "+string(p.Status)] == 2 && p.AdmissionToken != nil && *p.AdmissionToken != ""
+}
+
+func isAdmitting(p consumer.Participation, s consumer.Snapshot, now time.Time) bool {
+	return isActive(p, s, now) && opensCheckout(p)
 }
 
 func isLive(a consumer.Admission, s consumer.Snapshot, now time.Time) bool {
@@ -55,7 +71,7 @@ func isLive(a consumer.Admission, s consumer.Snapshot, now time.Time) bool {
 		return false
 	}
 	for _, p := range s.Participations {
-		if sameDistribution(p, a) && isAdmitting(p, now) {
+		if sameDistribution(p, a) && isAdmitting(p, s, now) {
 			return false
 		}
 	}
@@ -67,12 +83,12 @@ func sameDistribution(p consumer.Participation, a consumer.Admission) bool {
 		p.ExperienceID == a.ExperienceID && p.SequenceID == a.SequenceID
 }
 
-func contenderOf(p consumer.Participation, now time.Time) contender {
+func contenderOf(p consumer.Participation, s consumer.Snapshot, now time.Time) contender {
 	c := contender{kind: string(p.Type), id: p.ID, status: string(p.Status), moment: kept(p.EnteredAt), group: 1}
 	if p.Type == "waitlist" {
 		c.group = 2
 	}
-	if isAdmitting(p, now) {
+	if isAdmitting(p, s, now) {
 		c.group, c.token, c.expiresAt = 0, *p.AdmissionToken, p.ExpiresAt
 		if p.AdmittedAt != nil {
 			c.moment = kept(*p.AdmittedAt)
@@ -87,14 +103,14 @@ func contenderOfGrant(a consumer.Admission, s consumer.Snapshot, now time.Time) 
 		moment: kept(a.AdmittedAt), expiresAt: a.ExpiresAt,
 	}
 	for _, p := range s.Participations {
-		if sameDistribution(p, a) && isActive(p, now) {
+		if sameDistribution(p, a) && isActive(p, s, now) {
 			c.status = string(p.Status)
 		}
 	}
 	return c
 }
 
-// leads decides between two of one group.
+// leads reports whether a leads before b.
 func leads(a, b contender) bool {
 	if a.group != b.group {
 		return a.group < b.group
@@ -141,11 +157,11 @@ func reference(s consumer.Snapshot, now time.Time) object {
 		found = append(found, referenceJourney{experienceID, sequenceID, c})
 	}
 	for _, p := range s.Participations {
-		if isActive(p, now) {
-			maps[string(p.Type)][p.ID] = stateOf(p, false)
-			note(p.ExperienceID, p.SequenceID, contenderOf(p, now))
+		if isActive(p, s, now) {
+			maps[string(p.Type)][p.ID] = stateOf(p, s, false)
+			note(p.ExperienceID, p.SequenceID, contenderOf(p, s, now))
 			if leadsItsType(p, s, now) {
-				put(experiences, p)
+				put(experiences, p, s)
 			}
 		}
 	}
@@ -162,15 +178,15 @@ func reference(s consumer.Snapshot, now time.Time) object {
 
 func leadsItsType(p consumer.Participation, s consumer.Snapshot, now time.Time) bool {
 	for _, q := range s.Participations {
-		if isActive(q, now) && q.Type == p.Type && q.ExperienceID == p.ExperienceID && q.SequenceID == p.SequenceID &&
-			leads(contenderOf(q, now), contenderOf(p, now)) {
+		if isActive(q, s, now) && q.Type == p.Type && q.ExperienceID == p.ExperienceID && q.SequenceID == p.SequenceID &&
+			leads(contenderOf(q, s, now), contenderOf(p, s, now)) {
 			return false
 		}
 	}
 	return true
 }
 
-func put(experiences object, p consumer.Participation) {
+func put(experiences object, p consumer.Participation, s consumer.Snapshot) {
 	if experiences[p.ExperienceID] == nil {
 		experiences[p.ExperienceID] = object{"sequences": object{}}
 	}
@@ -182,11 +198,11 @@ func put(experiences object, p consumer.Participation) {
 	if name == "" {
 		name = string(p.Type)
 	}
-	sequences[p.SequenceID].(object)[name] = stateOf(p, true)
+	sequences[p.SequenceID].(object)[name] = stateOf(p, s, true)
 }
 
-// stateOf is a state of a map, or with node one under experiences.
-func stateOf(p consumer.Participation, node bool) object {
+// stateOf returns the state in a map or, if node is true, in a node.
+func stateOf(p consumer.Participation, s consumer.Snapshot, node bool) object {
 	idField := map[string]string{
 		"queue": "queueId", "draw": "drawId", "auction": "auctionId", "timed_release": "timedReleaseId", "waitlist": "waitlistId",
 	}[string(p.Type)]
@@ -202,6 +218,15 @@ func stateOf(p consumer.Participation, node bool) object {
 		state["position"] = nil
 		if p.Position != nil {
 			state["position"] = *p.Position
+		}
+		for _, d := range s.Distributions {
+			if d.Type == "queue" && d.ID == p.ID && d.Serving != nil && p.Ticket != nil && p.Status == "QUEUED" {
+				ahead := *p.Ticket - *d.Serving - 1 // those between the last ticket that was called and this one
+				if ahead < 0 {
+					ahead = 0
+				}
+				state["position"] = ahead
+			}
 		}
 	}
 	if p.Type == "auction" {
@@ -221,7 +246,7 @@ func addOptionalFields(state object, p consumer.Participation) {
 	if p.Type == "auction" {
 		token = "paymentToken"
 	}
-	// No valid record has the zero moment, and JSON writes a pointer to it as no value.
+	// No valid record has the zero time, and JSON leaves it out.
 	if p.AdmittedAt != nil && !p.AdmittedAt.IsZero() {
 		state[admittedAt] = stamp(*p.AdmittedAt)
 	}
@@ -277,7 +302,7 @@ func referenceAdmissions(s consumer.Snapshot, now time.Time) object {
 	return shown
 }
 
-// inOrder takes the first of those that remain until none does.
+// inOrder sorts by selection.
 func inOrder(found []referenceJourney) []any {
 	ordered := []any{}
 	for len(found) > 0 {
@@ -307,4 +332,45 @@ func journeyObject(j referenceJourney) object {
 		o["journeyStage"], o["sequenceStage"] = "routed", "waitlist_entered"
 	}
 	return o
+}
+
+// The classification of records in section 9 of the contract.
+
+func participationShows(p consumer.Participation, s consumer.Snapshot, now time.Time) string {
+	ends := map[string]string{
+		"queue": "COMPLETED DENIED LEFT EXPIRED", "draw": "COMPLETED LOST DENIED LEFT EXPIRED",
+		"auction": "COMPLETED LOST DENIED LEFT EXPIRED", "timed_release": "COMPLETED LEFT EXPIRED", "waitlist": "CONVERTED LEFT",
+	}
+	terminal := p.Status != "" && slices.Contains(strings.Fields(ends[string(p.Type)]), string(p.Status))
+	switch {
+	case !terminal && activeStatuses[string(p.Type)+" "+string(p.Status)] == 0:
+		return "unknown"
+	case terminal, isEnded(p, s, now):
+		return "ended"
+	case over(p.ExpiresAt, now):
+		return "expired"
+	case p.Type == "waitlist" && !leadsItsType(p, s, now):
+		return "hidden"
+	}
+	return "active"
+}
+
+func admissionShows(a consumer.Admission, s consumer.Snapshot, now time.Time) string {
+	place := typePlace[string(a.DistributionType)]
+	switch {
+	case place == 0 || place == 5 || a.AdmissionToken == "":
+		return "unknown"
+	case a.EndedAt != nil:
+		return "ended"
+	case over(a.ExpiresAt, now):
+		return "expired"
+	case !isLive(a, s, now):
+		return "carried"
+	}
+	for _, b := range s.Admissions {
+		if b.DistributionID == a.DistributionID && isLive(b, s, now) && leads(contenderOfGrant(b, s, now), contenderOfGrant(a, s, now)) {
+			return "hidden"
+		}
+	}
+	return "active"
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/rejoinhq/rejoin/auth/authtest"
 )
 
-// A test of a program that mounts the handlers: its verifier trusts the issuer's key in memory.
+// The verifier in the test of a program uses the issuer's key in memory.
 func Example() {
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{})
 	if err != nil {
@@ -39,7 +39,7 @@ func Example() {
 	// cons_1 org_1 sess_1
 }
 
-// A hostile token, for a test that it is refused.
+// Sign returns a hostile token, for a test that it is refused.
 func ExampleIssuer_Sign() {
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{})
 	if err != nil {

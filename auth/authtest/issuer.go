@@ -1,10 +1,10 @@
-// Package authtest stands in for the issuer of consumer access tokens: in the tests of
-// programs that import package auth, and in programs that are to run without an issuer.
+// Package authtest provides an issuer of consumer access tokens, for the tests of programs that
+// import package auth and for programs that have to run without an issuer.
 //
-// An [Issuer] has an Ed25519 key, mints tokens with it, and serves its public half as a JWK
-// Set. A verifier finds the set by URL, with [Issuer.Handler] behind a server, or in memory,
-// with [Issuer.KeySet]. The key is made anew for every Issuer and leaves the process with
-// none of these functions.
+// An [Issuer] has an Ed25519 key pair. It signs tokens with the private key and serves the
+// public key as a JWK Set. A verifier gets the set by URL, from a server with
+// [Issuer.Handler], or in memory, from [Issuer.KeySet]. Every Issuer has a key pair of its
+// own, and no function returns the private key.
 package authtest
 
 import (
@@ -23,16 +23,16 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// IssuerOptions are the choices of an [Issuer].
+// IssuerOptions configure an [Issuer].
 type IssuerOptions struct {
-	// KeyID is the kid of the key and of the tokens. Empty: neither has one, as in the
-	// seed document.
+	// KeyID is the kid of the key and of the tokens. If empty, neither has one, as in
+	// Fanfare's Consumer Identity API documentation.
 	KeyID string
-	// Now is the clock that tokens are issued by. Default: time.Now.
+	// Now is the clock for the iat of tokens. Default: time.Now.
 	Now func() time.Time
 }
 
-// Issuer mints access tokens. It is safe for concurrent use.
+// Issuer issues access tokens. It is safe for concurrent use.
 type Issuer struct {
 	now func() time.Time
 
@@ -41,8 +41,7 @@ type Issuer struct {
 	private ed25519.PrivateKey
 }
 
-// NewIssuer returns an Issuer with a new random key. The error is for a KeyID that no token
-// may have.
+// NewIssuer returns an Issuer with a new random key. It fails if KeyID is not valid.
 func NewIssuer(options IssuerOptions) (*Issuer, error) {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -54,8 +53,9 @@ func NewIssuer(options IssuerOptions) (*Issuer, error) {
 	return issuer, nil
 }
 
-// Rotate replaces the key by a new random one. Tokens of the old key stop working at a
-// verifier once it has read the set again. Sets made by [Issuer.KeySet] before never do.
+// Rotate replaces the key by a new random one. It fails if keyID is not valid. Tokens that
+// were signed with the old key stop working when a verifier has read the set again. A set
+// from [Issuer.KeySet] does not change.
 func (i *Issuer) Rotate(keyID string) error {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -70,7 +70,7 @@ func (i *Issuer) Rotate(keyID string) error {
 	return nil
 }
 
-// checkKey lets package auth decide what a key may be.
+// checkKey returns an error if package auth refuses the key.
 func checkKey(key auth.Key) error {
 	set, err := auth.NewKeySet(context.Background(), auth.KeySetOptions{Keys: []auth.Key{key}})
 	if err != nil {
@@ -79,18 +79,19 @@ func checkKey(key auth.Key) error {
 	return set.Close()
 }
 
-// Claims say what is in a token.
+// Claims are the claims of a token.
 type Claims struct {
 	ConsumerID     string // required
 	OrganizationID string // required
 	SessionID      string // default: a new random one
-	// IssuedAt and ExpiresAt are cut to whole seconds. Default: now, and one hour after
+	// IssuedAt and ExpiresAt are truncated to whole seconds. Default: now, and one hour after
 	// IssuedAt.
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }
 
-// header is that of the seed's tokens: with an empty kid {"alg":"EdDSA","typ":"JWT"}.
+// header is the header of a token. Without kid it is {"alg":"EdDSA","typ":"JWT"}, as in the API
+// documentation.
 type header struct {
 	Algorithm string `json:"alg"`
 	Type      string `json:"typ"`
@@ -105,8 +106,8 @@ type payload struct {
 	ExpiresAt      int64  `json:"exp"`
 }
 
-// Token mints an access token. It does not check that a verifier would take the times. The
-// error is for a consumer or organization that is missing.
+// Token returns a signed access token. It does not check the times. It fails if ConsumerID or
+// OrganizationID is missing.
 func (i *Issuer) Token(claims Claims) (string, error) {
 	if claims.ConsumerID == "" || claims.OrganizationID == "" {
 		return "", errors.New("authtest: a token needs a ConsumerID and an OrganizationID")
@@ -130,8 +131,9 @@ func (i *Issuer) Token(claims Claims) (string, error) {
 	})
 }
 
-// Sign makes a token of any header and claims, for tests of what must be refused. Nothing is
-// added or checked, and a nil map is the JSON null. The error is for what JSON cannot say.
+// Sign returns a signed token with any header and claims, for tests of tokens that must be
+// refused. Nothing is added or checked, and a nil map is the JSON null. It fails if a value
+// has no JSON form.
 func (i *Issuer) Sign(header, claims map[string]any) (string, error) {
 	_, private := i.key()
 	return sign(private, header, claims)
@@ -157,18 +159,18 @@ func (i *Issuer) key() (keyID string, private ed25519.PrivateKey) {
 	return i.keyID, i.private
 }
 
-// Keys returns the present public key.
+// Keys returns the current public key.
 func (i *Issuer) Keys() []auth.Key {
 	keyID, private := i.key()
 	return []auth.Key{{ID: keyID, Public: slices.Clone(private.Public().(ed25519.PublicKey))}}
 }
 
-// KeySet returns the present public key as a set in memory, which does not follow Rotate.
+// KeySet returns a set in memory with the current public key. It does not follow Rotate.
 func (i *Issuer) KeySet() (*auth.KeySet, error) {
 	return auth.NewKeySet(context.Background(), auth.KeySetOptions{Keys: i.Keys()})
 }
 
-// JWKS returns the present public key as a JWK Set (RFC 7517, RFC 8037).
+// JWKS returns the current public key as a JWK Set (RFC 7517, RFC 8037).
 func (i *Issuer) JWKS() []byte {
 	type jwk struct {
 		KeyType   string `json:"kty"`
@@ -184,11 +186,11 @@ func (i *Issuer) JWKS() []byte {
 	for _, key := range i.Keys() {
 		set.Keys = append(set.Keys, jwk{"OKP", "Ed25519", base64.RawURLEncoding.EncodeToString(key.Public), "sig", "EdDSA", key.ID})
 	}
-	data, _ := json.Marshal(set) // strings only: it cannot fail
+	data, _ := json.Marshal(set) // it has strings only, and cannot fail
 	return data
 }
 
-// Handler serves what [Issuer.JWKS] returns at that moment, to GET and HEAD, at any path.
+// Handler returns a handler that serves [Issuer.JWKS] to GET and HEAD at any path.
 func (i *Issuer) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -197,6 +199,6 @@ func (i *Issuer) Handler() http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(i.JWKS()) // the client is gone: nobody is left to tell
+		_, _ = w.Write(i.JWKS()) // an error means that the client is gone
 	})
 }

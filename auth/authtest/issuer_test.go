@@ -29,7 +29,7 @@ func newIssuer(t *testing.T, keyID string) *authtest.Issuer {
 	return issuer
 }
 
-// parts decodes a token's header and payload, as JSON text.
+// parts returns the header and the payload of a token as JSON.
 func parts(t *testing.T, token string) (header, payload string) {
 	t.Helper()
 	segments := strings.Split(token, ".")
@@ -48,7 +48,7 @@ func parts(t *testing.T, token string) (header, payload string) {
 
 func TestToken(t *testing.T) {
 	for keyID, wantHeader := range map[string]string{
-		"":        `{"alg":"EdDSA","typ":"JWT"}`, // to the byte, as in the seed document
+		"":        `{"alg":"EdDSA","typ":"JWT"}`, // byte for byte as in the API documentation
 		"2026-01": `{"alg":"EdDSA","typ":"JWT","kid":"2026-01"}`,
 	} {
 		token, err := newIssuer(t, keyID).Token(authtest.Claims{ConsumerID: "cons_1", OrganizationID: "org_1", SessionID: "sess_1"})
@@ -207,7 +207,7 @@ func TestNewIssuerRefuses(t *testing.T) {
 	}
 }
 
-// The clock defaults to the system's, and an Issuer may be used from everywhere.
+// The default clock is that of the system, and an Issuer is safe for concurrent use.
 func TestConcurrentUse(t *testing.T) {
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{})
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -24,19 +25,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// axe is what looks for violations of the accessibility guidelines.
+// axe is the package that finds violations of the accessibility guidelines.
 const axe = "axe-core@4.14.1"
 
-// browserDeadline bounds a whole test in the browser, on a machine that has other work.
+// browserDeadline bounds a whole test in the browser, on a busy machine.
 const browserDeadline = 2 * time.Minute
 
-// tab is a tab of a headless Chromium with a profile of its own.
+// tab is a tab of a headless Chromium with its own profile.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 }
 
-// newTab starts the browser, and ends it with the test. Whatever the page throws fails it.
+// newTab starts the browser and ends it with the test. An exception in the page fails the
+// test.
 func newTab(t *testing.T) *tab {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -62,7 +64,8 @@ func newTab(t *testing.T) *tab {
 	return b
 }
 
-// chromium is the browser's path. Where there is none the test is skipped, but not in CI.
+// chromium returns the path of the browser. Without a browser it skips the test, or fails it
+// in CI.
 func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
@@ -87,7 +90,7 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	must(b.t, chromedp.Do(b.ctx, steps...))
 }
 
-// evaluate runs JavaScript in the page, and waits for it when it is a promise.
+// evaluate runs JavaScript in the page, and waits for the result if it is a promise.
 func evaluate[T any](b *tab, script string) T {
 	b.t.Helper()
 	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
@@ -105,7 +108,7 @@ func (b *tab) text() string {
 	return text
 }
 
-// until waits for a condition on the page, which is looked at whenever the page changes.
+// until waits for a condition, which it evaluates whenever the page changes.
 func (b *tab) until(condition string) {
 	b.t.Helper()
 	const wait = `new Promise((resolve, reject) => {
@@ -118,7 +121,7 @@ func (b *tab) until(condition string) {
 	evaluate[bool](b, fmt.Sprintf(wait, condition))
 }
 
-// open goes to a page of the server and waits until the page knows the consumer.
+// open loads the page of a consumer and waits until it shows the consumer.
 func (b *tab) open(s *running, consumerID string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(s.base + "/#" + consumerID))
@@ -127,7 +130,8 @@ func (b *tab) open(s *running, consumerID string) {
 	evaluate[bool](b, `window.sameVisit = true`)
 }
 
-// button is the one with a text, in the card of a distribution or anywhere.
+// button returns an expression for the button with a text, in the card of a distribution if
+// one is given.
 func button(distribution, text string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll("button")].find(b => b.textContent.startsWith(%q) && (b.closest("li")?.textContent ?? "").includes(%q))`, text, distribution)
 }
@@ -155,8 +159,8 @@ const (
 	connected    = `["live", "polling"].includes(document.getElementById("connection").dataset.state)`
 )
 
-// The engines' part, played by the page's buttons, shows without a reload: by the event
-// stream, and from a server that has none by polling.
+// TestPageShowsWhatTheEnginesDo: the effect of each button shows without a reload, through
+// the event stream, or by polling if the server has no stream.
 func TestPageShowsWhatTheEnginesDo(t *testing.T) {
 	t.Run("live", func(t *testing.T) {
 		checkPage(t, boot(t, "-demo", "-database", "sqlite::memory:"), "live")
@@ -168,7 +172,8 @@ func TestPageShowsWhatTheEnginesDo(t *testing.T) {
 		mux := http.NewServeMux()
 		mux.Handle("/", httputil.NewSingleHostReverseProxy(target))
 		mux.HandleFunc(apiPrefix+"/me/events", func(w http.ResponseWriter, _ *http.Request) {
-			refuse(w, http.StatusNotFound, "Not found", "")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"error":"Not found"}`)
 		})
 		checkPage(t, &running{t: t, base: serve(t, mux)}, "polling")
 	})
@@ -219,7 +224,8 @@ func checkPage(t *testing.T, s *running, state string) {
 	}
 }
 
-// A server that starts anew has another issuer: the page asks for another token and goes on.
+// TestPageOutlivesTheServer: after a restart of the server, which has a new issuer, the page
+// gets another token and goes on.
 func TestPageOutlivesTheServer(t *testing.T) {
 	database := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
 	s := boot(t, "-demo", "-database", database)
@@ -237,8 +243,8 @@ func TestPageOutlivesTheServer(t *testing.T) {
 	}
 }
 
-// Who has only a keyboard can do everything, sees where they are, and is not thrown back
-// to the top when the page changes under them.
+// TestPageByKeyboard: everything can be done with the keyboard, the focus is visible, and it
+// does not jump to the top when the page changes.
 func TestPageByKeyboard(t *testing.T) {
 	s := boot(t, "-demo", "-database", "sqlite::memory:")
 	b := newTab(t)
@@ -278,7 +284,7 @@ func TestPageByKeyboard(t *testing.T) {
 	tabTo(`document.activeElement.id === "document"`) // which scrolls
 }
 
-// No width scrolls sideways, in any state of the page.
+// TestPageFitsAnyWidth: the page does not scroll sideways at any width.
 func TestPageFitsAnyWidth(t *testing.T) {
 	s := boot(t, "-demo", "-database", "sqlite::memory:")
 	b := newTab(t)
@@ -292,7 +298,7 @@ func TestPageFitsAnyWidth(t *testing.T) {
 	}
 }
 
-// axe-core finds nothing on any page, light or dark.
+// TestPageAccessibility: axe-core finds no violation on any page, light or dark.
 func TestPageAccessibility(t *testing.T) {
 	script := axeScript(t)
 	demonstration := boot(t, "-demo", "-database", "sqlite::memory:")
@@ -319,8 +325,13 @@ func TestPageAccessibility(t *testing.T) {
 	}
 }
 
+// axeScript installs axe-core from npm's registry. A test that nobody asked for uses no
+// network, so it needs REJOIN_TEST_NPM.
 func axeScript(t *testing.T) string {
 	t.Helper()
+	if os.Getenv("REJOIN_TEST_NPM") == "" {
+		t.Skip("SKIPPED: REJOIN_TEST_NPM is not set, so nothing was installed from npm, and accessibility was not checked")
+	}
 	if _, err := exec.LookPath("npm"); err != nil {
 		missing(t, "no npm here, so accessibility was not checked")
 	}
@@ -335,8 +346,8 @@ func axeScript(t *testing.T) string {
 	return string(script)
 }
 
-// A page of another origin reads /me when its origin is allowed, and only then; it never
-// reads the look-up by servers, nor anything of the demonstration's own.
+// TestAnotherOriginInABrowser: a page of another origin reads /me only if its origin is
+// allowed. It never reads the endpoint for servers or the paths of the demonstration.
 func TestAnotherOriginInABrowser(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -381,7 +392,7 @@ func TestAnotherOriginInABrowser(t *testing.T) {
 	}
 }
 
-// The page asks nothing of any other server.
+// TestPageStaysAtHome: the page sends no request to another server.
 func TestPageStaysAtHome(t *testing.T) {
 	s := boot(t, "-demo", "-database", "sqlite::memory:")
 	b := newTab(t)

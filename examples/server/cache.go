@@ -1,33 +1,32 @@
 package main
 
 import (
-	"log/slog"
 	"time"
 
+	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/httpserver"
 )
 
 const (
 	defaultCacheBytes = 64 << 20
-	// defaultStaleness is for a database that tells of changes a little later.
+	// defaultStaleness is for a database that notifies of changes a little later.
 	defaultStaleness = time.Second
 )
 
-// openCache opens the cache of documents that -cache-bytes and -cache-staleness describe,
-// or none. On SQLite, whose answers stay exact, it is on unless that is refused.
-func openCache(c config, database database, logger *slog.Logger) (*httpserver.Cache, error) {
-	_, exact := database.(httpserver.ExactFeed)
+// cacheOptions returns the options of the document cache for -cache-bytes and
+// -cache-staleness, or nil for no cache. On SQLite, where responses stay exact, the default
+// is a cache.
+func cacheOptions(c config, database database) *httpserver.CacheOptions {
+	_, exact := database.(consumer.ExactChangeFeed)
 	bytes, staleness := c.cacheBytes, c.cacheStaleness
 	if bytes == unsetCacheBytes && exact {
 		bytes = defaultCacheBytes
 	}
 	if bytes <= 0 {
-		return nil, nil
+		return nil
 	}
 	if staleness == 0 && !exact {
 		staleness = defaultStaleness
 	}
-	return httpserver.NewCache(httpserver.CacheOptions{
-		Changes: database, MaxBytes: bytes, MaxStaleness: staleness, Logger: logger,
-	})
+	return &httpserver.CacheOptions{MaxBytes: bytes, MaxStaleness: staleness}
 }

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,10 +34,30 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if _, err := os.Stat(strings.TrimPrefix(defaultDatabase, "sqlite:")); err == nil {
+		fmt.Fprintln(os.Stderr, "a test used the default database")
+		status = 1
+	}
+	os.Exit(status)
 }
 
-// databases are all kinds of -database, each fresh and empty.
+// runProgram runs the program. It fails the test if the program would listen on the
+// default address: a server that somebody else runs may have that port.
+func runProgram(t *testing.T, ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	t.Helper()
+	p := program{getenv: getenv, stdin: strings.NewReader(""), stdout: stdout, stderr: stderr}
+	if _, isCommand := commands[slices.Concat(args, []string{""})[0]]; !isCommand {
+		quiet := program{getenv: getenv, stdout: io.Discard}
+		if c, err := parseConfig(quiet, args); err == nil && c.addr == defaultAddr {
+			t.Errorf("%v: the test would listen on %s", args, defaultAddr)
+			return 1
+		}
+	}
+	return p.run(ctx, args)
+}
+
+// databases creates an empty database of each kind.
 var databases = map[string]func(t *testing.T) string{
 	"SQLite":   func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "a.db") },
 	"Postgres": func(t *testing.T) string { return postgrestest.URL(t) },
@@ -52,11 +74,11 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, url string)) {
 func execute(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	status = run(t.Context(), args, noEnvironment, &out, &err)
+	status = runProgram(t, t.Context(), args, noEnvironment, &out, &err)
 	return status, out.String(), err.String()
 }
 
-// succeed runs the program and returns what it says.
+// succeed runs the program and returns its output.
 func succeed(t *testing.T, args ...string) string {
 	t.Helper()
 	status, stdout, stderr := execute(t, args...)
@@ -69,9 +91,13 @@ func succeed(t *testing.T, args ...string) string {
 func TestMigrate(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, url string) {
 		missing := isMissing(url)
-		var said []string
-		for _, args := range [][]string{{"-status"}, {}, {"-status"}, {}} {
-			said = append(said, succeed(t, append([]string{"migrate", "-database", url}, args...)...))
+		var printed []string
+		for i, args := range [][]string{{"-status"}, {}, {"-status"}, {}} {
+			status, stdout, stderr := execute(t, append([]string{"migrate", "-database", url}, args...)...)
+			if pending := i == 0; status == 0 == pending || status > 1 || stderr != "" {
+				t.Errorf("%q: status %d: %s", args, status, stderr)
+			}
+			printed = append(printed, stdout)
 		}
 		store, err := openUnmigrated(t.Context(), url)
 		must(t, err)
@@ -83,14 +109,14 @@ func TestMigrate(t *testing.T) {
 		}
 		current := fmt.Sprintf("schema version %d: current\n", required)
 		want := []string{before, fmt.Sprintf("schema version %d: migrated from 0\n", required), current, current}
-		if diff := cmp.Diff(want, said); diff != "" {
+		if diff := cmp.Diff(want, printed); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }
 
-// A key that the command makes opens the server that runs on the same database, and
-// stops doing so when it is revoked.
+// TestKeys: a server on the same database accepts a key that the command creates, until it
+// is revoked.
 func TestKeys(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, url string) {
 		s := boot(t, "-database", url, "-fixture", "testdata/fixture.json")
@@ -138,7 +164,7 @@ func TestKeys(t *testing.T) {
 	})
 }
 
-// lastSecret is the id of the newest secret key: the list is in the order of creation.
+// lastSecret returns the id of the newest secret key. The list is in the order of creation.
 func lastSecret(t *testing.T, list string) (id string) {
 	t.Helper()
 	for line := range strings.Lines(list) {
@@ -152,30 +178,42 @@ func lastSecret(t *testing.T, list string) (id string) {
 	return id
 }
 
+// TestBadCommands: a mistake in the arguments is one line on stderr that names the help,
+// and status 2. Any other failure has status 1.
 func TestBadCommands(t *testing.T) {
 	url := databases["SQLite"](t)
 	succeed(t, "migrate", "-database", url)
+	const usage, failure = 2, 1
 	for name, test := range map[string]struct {
-		args []string
-		says string
+		args   []string
+		status int
+		says   string
 	}{
-		"keys without an action":                  {[]string{"keys"}, "create, list or revoke"},
-		"an unknown action":                       {[]string{"keys", "lose", "-org", "o"}, "create, list or revoke"},
-		"no organization":                         {[]string{"keys", "list"}, "-org"},
-		"an impossible organization":              {[]string{"keys", "list", "-org", "a/b"}, "-org"},
-		"no kind":                                 {[]string{"keys", "create", "-org", "o"}, "-kind"},
-		"an unknown kind":                         {[]string{"keys", "create", "-org", "o", "-kind", "admin"}, "-kind"},
-		"an expiry in the past":                   {[]string{"keys", "create", "-org", "o", "-kind", "secret", "-expires", "-1h"}, "-expires"},
-		"revoking nothing":                        {[]string{"keys", "revoke", "-org", "o"}, "id"},
-		"revoking an unknown key":                 {[]string{"keys", "revoke", "-org", "o", "0123456789abcdef"}, "no key"},
-		"listing in a database that is not there": {[]string{"keys", "list", "-database", "sqlite:nowhere.db", "-org", "o"}, "nowhere.db"},
-		"a flag behind the id":                    {[]string{"keys", "revoke", "0123456789abcdef", "-org", "o"}, "flags go before"},
-		"importing nothing":                       {[]string{"import"}, "one file"},
-		"importing a missing file":                {[]string{"import", "nowhere.json"}, "nowhere.json"},
-		"importing a directory":                   {[]string{"import", "testdata"}, "testdata"},
-		"an argument to migrate":                  {[]string{"migrate", "x"}, `"x"`},
-		"an unknown flag of a command":            {[]string{"migrate", "-bogus"}, "-bogus"},
-		"a Postgres that does not answer":         {[]string{"migrate", "-database", "postgres://u:hunter2@127.0.0.1:1/d"}, "-database"},
+		"an unknown command":                 {[]string{"imprt", "x.json"}, usage, `unknown command "imprt"`},
+		"a secret for a command":             {[]string{"sk_live_hunter2"}, usage, "unknown command"},
+		"keys without an action":             {[]string{"keys"}, usage, "create, list or revoke"},
+		"an unknown action":                  {[]string{"keys", "lose", "-org", "o"}, usage, "create, list or revoke"},
+		"no organization":                    {[]string{"keys", "list"}, usage, "-org"},
+		"an impossible organization":         {[]string{"keys", "list", "-org", "a/b"}, usage, "-org"},
+		"no kind":                            {[]string{"keys", "create", "-org", "o"}, usage, "-kind"},
+		"an unknown kind":                    {[]string{"keys", "create", "-org", "o", "-kind", "admin"}, usage, "-kind"},
+		"an expiry in the past":              {[]string{"keys", "create", "-org", "o", "-kind", "secret", "-expires", "-1h"}, usage, "-expires"},
+		"a label with a line feed":           {[]string{"keys", "create", "-database", "sqlite::memory:", "-org", "o", "-kind", "secret", "-label", "a\nb"}, usage, "-label"},
+		"a secret after the flags":           {[]string{"keys", "create", "-org", "o", "-kind", "secret", "sk_live_hunter2"}, usage, "unexpected argument"},
+		"a secret for a duration":            {[]string{"keys", "create", "-org", "o", "-kind", "secret", "-expires", "sk_live_hunter2"}, usage, "-expires"},
+		"revoking nothing":                   {[]string{"keys", "revoke", "-org", "o"}, usage, "id"},
+		"revoking an unknown key":            {[]string{"keys", "revoke", "-org", "o", "0123456789abcdef"}, failure, "no key"},
+		"listing in a missing database":      {[]string{"keys", "list", "-database", "sqlite:nowhere.db", "-org", "o"}, failure, "nowhere.db"},
+		"a flag after the id":                {[]string{"keys", "revoke", "0123456789abcdef", "-org", "o"}, usage, "flags go before"},
+		"importing nothing":                  {[]string{"import"}, usage, "one file"},
+		"importing two files":                {[]string{"import", "a.json", "b.json"}, usage, "one file"},
+		"importing a missing file":           {[]string{"import", "nowhere.json"}, failure, "nowhere.json"},
+		"importing a directory":              {[]string{"import", "testdata"}, failure, "testdata"},
+		"importing an empty input":           {[]string{"import", "-"}, failure, "is empty"},
+		"a secret as an argument to migrate": {[]string{"migrate", "sk_live_hunter2"}, usage, "unexpected argument"},
+		"an unknown flag of a command":       {[]string{"migrate", "-bogus"}, usage, "-bogus"},
+		"a Postgres that does not answer":    {[]string{"migrate", "-database", "postgres://u:hunter2@127.0.0.1:1/d"}, failure, "-database"},
+		"a database that is not a URL":       {[]string{"migrate", "-database", "hunter2"}, usage, "-database must be sqlite:PATH"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := test.args
@@ -187,15 +225,50 @@ func TestBadCommands(t *testing.T) {
 				args = append(append(append([]string{}, args[:at]...), "-database", url), args[at:]...)
 			}
 			status, stdout, stderr := execute(t, args...)
-			if status != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, test.says) || strings.Contains(stderr, "hunter2") {
+			if status != test.status || stdout != "" || !strings.Contains(lastLine(stderr), test.says) || strings.Contains(stderr, "hunter2") {
 				t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+			}
+			if strings.Contains(stderr, "-help explains") != (test.status == usage) {
+				t.Errorf("stderr %q", stderr)
+			}
+			if n := strings.Count(stderr, "\n"); n != 1 && name != "importing an empty input" { // which has its progress
+				t.Errorf("%d lines: %q", n, stderr)
 			}
 		})
 	}
 }
 
-// writeFixture writes a fixture with n consumers of three records each, the ids of the
-// organizations behind their consumers, as an encoder that sorts its keys does.
+// TestKeysCreateNeedsADatabase: a key in the default file would not work on the database
+// that was meant.
+func TestKeysCreateNeedsADatabase(t *testing.T) {
+	t.Chdir(t.TempDir())
+	status, stdout, stderr := execute(t, "keys", "create", "-org", "o", "-kind", "secret")
+	if _, err := os.Stat("rejoin-demo.db"); status != 2 || stdout != "" || !strings.Contains(stderr, "create needs -database") || err == nil {
+		t.Errorf("status %d, stdout %q, stderr %q, file %v", status, stdout, stderr, err)
+	}
+}
+
+// TestKeysCreateReports: stdout is the key alone, and stderr has its id, its organization,
+// and a warning if the organization had no key.
+func TestKeysCreateReports(t *testing.T) {
+	url := databases["SQLite"](t)
+	for i, kind := range []string{"secret", "publishable"} {
+		status, stdout, stderr := execute(t, "keys", "create", "-database", url, "-org", "org_1", "-kind", kind, "-label", "queue engine")
+		id := regexp.MustCompile(`created ` + kind + ` key ([0-9a-f]{16}) of organization org_1 \(queue engine\)\n`).FindStringSubmatch(stderr)
+		if status != 0 || id == nil || strings.Count(stdout, "\n") != 1 || strings.Contains(stderr, strings.TrimSpace(stdout)) {
+			t.Fatalf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+		}
+		if warned := strings.Contains(stderr, "organization org_1 had no key before"); warned != (i == 0) {
+			t.Errorf("key %d: stderr %q", i, stderr)
+		}
+		if list := succeed(t, "keys", "list", "-database", url, "-org", "org_1"); !strings.Contains(list, id[1]) || !strings.Contains(list, "queue engine") {
+			t.Errorf("%s is not in the list:\n%s", id[1], list)
+		}
+	}
+}
+
+// writeFixture writes a fixture with n consumers of three records each. The id of the
+// organization comes after its consumers, as an encoder that sorts its keys writes it.
 func writeFixture(t *testing.T, n int) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "large.json")
@@ -226,11 +299,11 @@ func TestImport(t *testing.T) {
 	path := writeFixture(t, 2500)
 	onEachDatabase(t, func(t *testing.T, url string) {
 		first := succeed(t, "import", "-database", url, path)
-		if want := "imported 2500 consumers: 10000 records applied, 0 known already\n"; first != want {
+		if want := "imported 2500 consumers: 10000 records applied, 0 known already, 0 older than what is stored\n"; first != want {
 			t.Errorf("%q, want %q", first, want)
 		}
 		again := succeed(t, "import", "-database", url, path)
-		if want := "imported 2500 consumers: 0 records applied, 10000 known already\n"; again != want {
+		if want := "imported 2500 consumers: 0 records applied, 10000 known already, 0 older than what is stored\n"; again != want {
 			t.Errorf("%q, want %q", again, want)
 		}
 		if whole, other := countImported(t, url, 2500); whole != 2500 || other != 0 {
@@ -243,15 +316,15 @@ func TestImport(t *testing.T) {
 	})
 }
 
-// countImported counts the consumers of writeFixture in a database: those of whom
-// everything is there, and those of whom only a part is.
+// countImported counts the consumers of writeFixture in a database: complete ones, and those
+// with only a part of their records.
 func countImported(t *testing.T, url string, n int) (whole, half int) {
 	t.Helper()
 	database, err := openDatabase(t.Context(), url)
 	must(t, err)
 	defer database.Close()
 	for i := range n {
-		export, err := database.Export(t.Context(), "org_1", fmt.Sprintf("cons_%d", i))
+		export, err := database.Export(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: fmt.Sprintf("cons_%d", i)})
 		switch {
 		case errors.Is(err, consumer.ErrNotFound):
 		case err != nil:
@@ -265,7 +338,8 @@ func countImported(t *testing.T, url string, n int) (whole, half int) {
 	return whole, half
 }
 
-// Of a bad file nothing is written, though its bad field stands at the end.
+// TestImportOfABadFile: nothing of a bad file is written, even if its bad field is at the
+// end.
 func TestImportOfABadFile(t *testing.T) {
 	data, err := os.ReadFile(writeFixture(t, 1500))
 	must(t, err)
@@ -281,27 +355,28 @@ func TestImportOfABadFile(t *testing.T) {
 	}
 }
 
-// A consumer that stands twice, in a file that nobody could keep in memory.
+// TestImportOfARepeatedConsumer: a duplicate consumer is found, although a file may be larger
+// than memory.
 func TestImportOfARepeatedConsumer(t *testing.T) {
 	data, err := os.ReadFile(writeFixture(t, 300))
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "twice.json")
 	must(t, os.WriteFile(path, bytes.Replace(data, []byte(`"id":"cons_299"`), []byte(`"id":"cons_7"`), 1), 0o600))
 	status, _, stderr := execute(t, "import", "-database", databases["SQLite"](t), path)
-	if last := lastLine(stderr); status != 1 || !strings.Contains(last, "organizations[0].consumers[299].id stands a second time") {
+	if last := lastLine(stderr); status != 1 || !strings.Contains(last, "organizations[0].consumers[299].id is a duplicate") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }
 
-// An erased consumer doesn't stop an import, and stays erased.
+// TestImportAfterAnErasure: an erased consumer does not stop an import, and stays erased.
 func TestImportAfterAnErasure(t *testing.T) {
 	path := writeFixture(t, 600)
 	onEachDatabase(t, func(t *testing.T, url string) {
 		database, err := openDatabase(t.Context(), url)
 		must(t, err)
-		must(t, database.Erase(t.Context(), "org_1", "cons_300"))
+		must(t, database.Erase(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_300"}))
 		must(t, database.Close())
-		want := "imported 600 consumers: 2396 records applied, 0 known already\n" +
+		want := "imported 600 consumers: 2396 records applied, 0 known already, 0 older than what is stored\n" +
 			"1 of them were erased from the database before and stay so, the first cons_300\n"
 		if diff := cmp.Diff(want, succeed(t, "import", "-database", url, path)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -312,7 +387,8 @@ func TestImportAfterAnErasure(t *testing.T) {
 	})
 }
 
-// A key of somebody else is noticed before anything is written.
+// TestImportOfAnotherOrganizationsKey: a key of another organization is found before anything
+// is written.
 func TestImportOfAnotherOrganizationsKey(t *testing.T) {
 	url := databases["SQLite"](t)
 	boot(t, "-database", url, "-fixture", "testdata/fixture.json").stop()
@@ -329,23 +405,7 @@ func TestImportOfAnotherOrganizationsKey(t *testing.T) {
 	}
 }
 
-// A file that changes between the check and the import is neither believed nor blamed
-// on an erasure.
-func TestImportOfAChangingFile(t *testing.T) {
-	database, err := openDatabase(t.Context(), "sqlite::memory:")
-	must(t, err)
-	defer database.Close()
-	w := &importer{database: database, organizations: []fixtureOrganization{{ID: "org_1"}}}
-	if err := w.add(t.Context(), 1, &fixtureConsumer{}); !errors.Is(err, errChanged) {
-		t.Errorf("an organization more: %v", err)
-	}
-	must(t, w.add(t.Context(), 0, &fixtureConsumer{Consumer: consumer.Consumer{ID: "me"}}))
-	if err := w.finish(t.Context()); !errors.Is(err, errChanged) {
-		t.Errorf("a bad consumer: %v", err)
-	}
-}
-
-// A start that fails after it listened gives the port back.
+// TestFailedStartFreesThePort: a start that fails releases the port.
 func TestFailedStartFreesThePort(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -368,8 +428,9 @@ func lastLine(text string) string {
 	return lines[len(lines)-1]
 }
 
-// SIGKILL in the middle of an import, twenty times: nobody is half there, the file is
-// sound, and running it again ends in the same state.
+// TestImportSurvivesSIGKILL: after SIGKILL in the middle of an import, twenty times, every
+// consumer is stored completely or not at all, the file is sound, and another run leads to
+// the same state.
 func TestImportSurvivesSIGKILL(t *testing.T) {
 	const consumers, rounds = 1500, 20
 	path := writeFixture(t, consumers)
@@ -390,7 +451,7 @@ func TestImportSurvivesSIGKILL(t *testing.T) {
 		if half != 0 || whole < before {
 			t.Fatalf("%d whole (%d before), %d half", whole, before, half)
 		}
-		if before = whole; whole == consumers { // begin anew
+		if before = whole; whole == consumers { // start again
 			file, before = filepath.Join(t.TempDir(), "a.db"), 0
 		}
 	}
@@ -414,8 +475,8 @@ func importAndKill(t *testing.T, path, url string, after time.Duration) (killed 
 	return c.Run() != nil
 }
 
-// examine checks the file that a killed import leaves behind, as it is, and counts the
-// consumers of whom everything is there, and those of whom only a part is.
+// examine checks the file that a killed import leaves, and counts complete consumers and
+// those with only a part of their records.
 func examine(t *testing.T, file string) (whole, half int) {
 	t.Helper()
 	succeed(t, "migrate", "-database", "sqlite:"+file) // it may have been killed before that
@@ -436,34 +497,10 @@ func examine(t *testing.T, file string) (whole, half int) {
 	return whole, half
 }
 
-func TestProgress(t *testing.T) {
-	clock := time.Unix(0, 0)
-	var out bytes.Buffer
-	tell := func(p *progress) string {
-		out.Reset()
-		for i, step := range []time.Duration{0, 50 * time.Millisecond, 60 * time.Millisecond, 5 * time.Second} {
-			clock = clock.Add(step)
-			p.tell("checked", int64(i+1)*25, false)
-		}
-		p.end()
-		return out.String()
-	}
-	plain := &progress{out: &out, size: 100, now: func() time.Time { return clock }, told: clock}
-	if diff := cmp.Diff("checked 100 % of 0.0 MB\n", tell(plain)); diff != "" {
-		t.Errorf("lines (-want +got):\n%s", diff)
-	}
-	bar := &progress{out: &out, terminal: true, size: 100, now: plain.now, told: clock}
-	want := "\r[" + strings.Repeat("█", 30) + strings.Repeat("·", 10) + "]  75 % checked " +
-		"\r[" + strings.Repeat("█", 40) + "] 100 % checked \n"
-	if diff := cmp.Diff(want, tell(bar)); diff != "" {
-		t.Errorf("bar (-want +got):\n%s", diff)
-	}
-}
-
 var secretPattern = regexp.MustCompile(`eyJ|[ps]k_(test|live)_[0-9A-Za-z]|@example\.com|John|\+1202`)
 
-// Whatever is asked, the log that the program writes has no token, key, email, phone
-// or name in it.
+// TestLogOfAWholeRunIsClean: no request makes the program log a token, key, email address,
+// phone number or name.
 func TestLogOfAWholeRunIsClean(t *testing.T) {
 	issuer, err := authtest.NewIssuer(authtest.IssuerOptions{KeyID: "customer@example.com"})
 	must(t, err)
@@ -476,7 +513,7 @@ func TestLogOfAWholeRunIsClean(t *testing.T) {
 	me := http.Header{"X-Publishable-Key": {"pk_test_golden0000000000000000"}, "Authorization": {"Bearer " + token}}
 	rotated := me.Clone()
 	rotated.Set("Authorization", "Bearer "+later)
-	for _, c := range append(s.curls(), curl{s.base + apiPrefix + "/me", me}, curl{s.base + apiPrefix + "/me", rotated}) {
+	for _, c := range append(s.curls(), curl{url: s.base + apiPrefix + "/me", headers: me}, curl{url: s.base + apiPrefix + "/me", headers: rotated}) {
 		s.get(c.url, c.headers)
 		for name := range c.headers {
 			without := c.headers.Clone()

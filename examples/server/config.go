@@ -1,17 +1,13 @@
 package main
 
 import (
-	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"net"
-	"strings"
 	"time"
 )
 
-// config is what the flags and the environment say. A flag goes before its variable,
-// and an empty variable counts as unset.
+// config is the configuration from flags and environment. A flag takes precedence over its
+// variable, and an empty variable counts as unset.
 type config struct {
 	addr        string
 	database    string
@@ -20,23 +16,29 @@ type config struct {
 	jwksFile    string
 	jwksRefresh time.Duration
 	corsOrigins []string
+	webhooks    webhookSecrets
 	demo        bool
 	accessLog   string
 	opsAddr     string
 	drainDelay  time.Duration
+	idleTimeout time.Duration
 
 	cacheBytes     int64
 	cacheStaleness time.Duration
+
+	// socketDir is the directory for [tokensocket.Serve], or empty.
+	socketDir string
 }
 
 const (
 	defaultAddr     = "127.0.0.1:8080"
 	defaultDatabase = "sqlite:rejoin-demo.db"
 	unsetCacheBytes = -1
+	// defaultIdleTimeout is longer than the idle timeout of common load balancers, of which
+	// Google Cloud's is the longest (600 s). A server that closes an idle connection first
+	// may do so just when the load balancer sends a request on it, which becomes a 502.
+	defaultIdleTimeout = 620 * time.Second
 )
-
-// errHelp says that the usage was asked for, and printed.
-var errHelp = errors.New("help")
 
 // variables names the environment variable of each flag that has one.
 var variables = map[string]string{
@@ -50,98 +52,56 @@ var variables = map[string]string{
 	"access-log":   "ACCESS_LOG",
 	"ops-addr":     "OPS_ADDR",
 	"drain-delay":  "DRAIN_DELAY",
+	"idle-timeout": "IDLE_TIMEOUT",
 
+	"webhook-secret":  "WEBHOOK_SECRETS",
 	"cache-bytes":     "CACHE_BYTES",
 	"cache-staleness": "CACHE_STALENESS",
 }
 
-func parseConfig(args []string, getenv func(string) string, stdout io.Writer) (config, error) {
+const serverUsage = `
+Serves the API. Commands, each with its own -help:
+  migrate   bring a database to the schema that this program needs, or report its version
+  import    load a fixture of any size
+  keys      create, list and revoke API keys
+  show      print everything that is stored about a consumer
+  erase     delete everything that is stored about a consumer
+  merge     move the records of a guest to a consumer
+  purge     delete records that ended long ago
+  token     print an access token of a consumer, from the issuer inside a running server
+  health    ask a running server whether it is ready
+`
+
+func parseConfig(p program, args []string) (config, error) {
 	var c config
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
-	flags.StringVar(&c.addr, "addr", defaultAddr, "`HOST:PORT` to listen on; port 0 picks one")
+	flags.StringVar(&c.addr, "addr", defaultAddr, "`HOST:PORT` to listen on; port 0 picks a free one")
 	flags.StringVar(&c.database, "database", defaultDatabase, databaseUsage)
-	flags.StringVar(&c.fixture, "fixture", "", "a JSON `FILE` with organizations, keys and consumers to load at the start")
+	flags.StringVar(&c.fixture, "fixture", "", "a JSON `FILE` with organizations, keys and consumers, which is loaded at the start")
 	flags.StringVar(&c.jwksURL, "jwks-url", "", "`URL` of the key set that consumer tokens are verified against (default: an issuer inside the server)")
-	flags.StringVar(&c.jwksFile, "jwks-file", "", "the same from a `FILE`")
-	flags.DurationVar(&c.jwksRefresh, "jwks-refresh", 5*time.Minute, "how often the key set is read again (`DURATION`)")
-	flags.Var((*originList)(&c.corsOrigins), "cors-origin", "a browser `ORIGIN` that may call /me; repeatable or comma-separated, * for any (default: the server's own)")
+	flags.StringVar(&c.jwksFile, "jwks-file", "", "`FILE` with the key set that consumer tokens are verified against, instead of -jwks-url")
+	durationVar(flags, &c.jwksRefresh, "jwks-refresh", 5*time.Minute, "how often the key set is read again (`DURATION`)")
+	flags.Var((*listValue)(&c.corsOrigins), "cors-origin", "a browser `ORIGIN` that may call /me; repeatable or comma-separated, * for any (default: the server's own)")
+	flags.Var(&c.webhooks, "webhook-secret", "a secret that signs the webhooks of an organization, as `ORG=SECRET`; repeatable or comma-separated (default: no webhooks)")
 	flags.BoolVar(&c.demo, "demo", false, "load the demonstration data, which has well-known keys, and listen on loopback only")
 	flags.StringVar(&c.accessLog, "access-log", "-", "a `FILE` that gets a line for each request, - for stderr, or off")
-	flags.StringVar(&c.opsAddr, "ops-addr", "", "`HOST:PORT` for /readyz and /metrics, to keep them from the world (default: that of -addr)")
-	flags.DurationVar(&c.drainDelay, "drain-delay", 0, "how long to go on after SIGTERM while /readyz says 503, so that a load balancer notices (`DURATION`)")
+	flags.StringVar(&c.opsAddr, "ops-addr", "", "`HOST:PORT` of a separate listener for /readyz and /metrics, to hide them from the public (default: that of -addr)")
+	durationVar(flags, &c.drainDelay, "drain-delay", 0, "how long to go on after SIGTERM while /readyz answers 503, so that a load balancer notices (`DURATION`)")
+	durationVar(flags, &c.idleTimeout, "idle-timeout", defaultIdleTimeout, "how long to keep a connection without a request; longer than a load balancer in front does (`DURATION`)")
 	flags.Int64Var(&c.cacheBytes, "cache-bytes", unsetCacheBytes, "`BYTES` of documents to keep in memory, 0 for none; -1 is 64 MiB on SQLite and none on Postgres")
-	flags.DurationVar(&c.cacheStaleness, "cache-staleness", 0, "how old what is kept may be (`DURATION`); 0 is never on SQLite, and 1s on Postgres")
+	durationVar(flags, &c.cacheStaleness, "cache-staleness", 0, "how old a cached document may be (`DURATION`); 0 is never stale on SQLite, and 1s on Postgres")
 
-	given, err := parseFlags(flags, args, getenv, stdout, "[COMMAND] [flags]", serverUsage)
+	given, err := p.parseFlags(flags, args, "[COMMAND] [flags]", serverUsage)
 	if err != nil {
 		return config{}, err
 	}
-	if flags.NArg() > 0 {
-		return config{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	if err := noArguments(flags); err != nil {
+		return config{}, err
 	}
 	if !given["demo"] {
 		c.demo = !given["database"] && !given["fixture"] && !given["jwks-url"] && !given["jwks-file"]
 	}
 	return c, c.validate(given)
-}
-
-const databaseUsage = "sqlite:PATH, sqlite::memory: or postgres://… (`URL`)"
-
-const serverUsage = `
-Commands, each with its own -help:
-  migrate   bring a database to the schema that this program needs, or say where it stands
-  import    load a fixture of any size
-  keys      create, list and revoke API keys
-  health    ask a running server whether it is ready
-Without a command it serves.
-`
-
-// parseFlags reads flags and, for those that were not given, the environment. It
-// returns which were given either way. When the usage is asked for, it prints that and
-// returns errHelp.
-func parseFlags(flags *flag.FlagSet, args []string, getenv func(string) string, stdout io.Writer, synopsis, more string) (given map[string]bool, err error) {
-	flags.SetOutput(io.Discard) // an error is printed once, by run
-	err = flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		printUsage(flags, stdout, synopsis, more)
-		return nil, errHelp
-	}
-	if err != nil {
-		return nil, err
-	}
-	return readEnvironment(flags, getenv)
-}
-
-func printUsage(flags *flag.FlagSet, stdout io.Writer, synopsis, more string) {
-	fmt.Fprintf(stdout, "Usage: server %s\n%s\n", synopsis, more)
-	flags.SetOutput(stdout)
-	flags.PrintDefaults()
-	fmt.Fprintln(stdout, "\nA variable of the environment can stand for a flag:")
-	flags.VisitAll(func(f *flag.Flag) {
-		if variable, ok := variables[f.Name]; ok {
-			fmt.Fprintf(stdout, "  -%-13s %s\n", f.Name, variable)
-		}
-	})
-}
-
-// readEnvironment sets the flags that were not given from their variables, and returns
-// those that were given either way.
-func readEnvironment(flags *flag.FlagSet, getenv func(string) string) (given map[string]bool, err error) {
-	given = make(map[string]bool)
-	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	// A key set that a flag names goes before either variable.
-	skip := map[string]bool{"jwks-url": given["jwks-file"], "jwks-file": given["jwks-url"]}
-	flags.VisitAll(func(f *flag.Flag) {
-		variable, ok := variables[f.Name]
-		if !ok || given[f.Name] || skip[f.Name] || getenv(variable) == "" || err != nil {
-			return
-		}
-		given[f.Name] = true
-		if setErr := f.Value.Set(getenv(variable)); setErr != nil {
-			err = fmt.Errorf("invalid value for %s: %w", variable, setErr)
-		}
-	})
-	return given, err
 }
 
 func (c *config) validate(given map[string]bool) error {
@@ -150,34 +110,40 @@ func (c *config) validate(given map[string]bool) error {
 		{"access-log", c.accessLog},
 	} {
 		if given[f.name] && f.value == "" {
-			return fmt.Errorf("-%s must not be empty", f.name)
+			return usagef("-%s must not be empty", f.name)
 		}
 	}
 	if _, _, err := net.SplitHostPort(c.opsAddr); c.opsAddr != "" && err != nil {
-		return errors.New("-ops-addr must be HOST:PORT")
+		return usagef("-ops-addr must be HOST:PORT")
 	}
 	host, _, err := net.SplitHostPort(c.addr)
 	switch {
 	case err != nil:
-		return errors.New("-addr must be HOST:PORT")
+		return usagef("-addr must be HOST:PORT")
 	case c.jwksURL != "" && c.jwksFile != "":
-		return errors.New("give -jwks-url or -jwks-file, not both")
+		return usagef("give -jwks-url or -jwks-file, not both")
 	case c.jwksRefresh <= 0:
-		return errors.New("-jwks-refresh must be longer than zero")
+		return usagef("-jwks-refresh must be longer than zero")
 	case c.drainDelay < 0:
-		return errors.New("-drain-delay must not be negative")
+		return usagef("-drain-delay must not be negative")
+	case c.idleTimeout <= 0:
+		return usagef("-idle-timeout must be longer than zero")
 	case c.cacheBytes < unsetCacheBytes:
-		return errors.New("-cache-bytes must be -1 or more")
+		return usagef("-cache-bytes must be -1 or more")
 	case c.cacheStaleness < 0:
-		return errors.New("-cache-staleness must not be negative")
+		return usagef("-cache-staleness must not be negative")
 	case c.cacheBytes == 0 && given["cache-staleness"]:
-		return errors.New("-cache-staleness needs a cache, and -cache-bytes is 0")
+		return usagef("-cache-staleness needs a cache, and -cache-bytes is 0")
+	}
+	if err := checkDatabaseURL(c.database); err != nil {
+		return err
+	}
+	switch {
 	case !c.demo:
-		return nil
 	case host == "":
-		c.addr = "127.0.0.1" + c.addr // everything would be the whole network
+		c.addr = "127.0.0.1" + c.addr // an empty host would be the whole network
 	case !isLoopback(host):
-		return errors.New("-addr must be a loopback address, because the demonstration data has well-known keys")
+		return usagef("-addr must be a loopback address, because the demonstration data has well-known keys")
 	}
 	return nil
 }
@@ -185,24 +151,4 @@ func (c *config) validate(given map[string]bool) error {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// originList is the value of a flag that may be repeated and hold several.
-type originList []string
-
-func (l *originList) String() string { return strings.Join(*l, ",") }
-
-func (l *originList) Set(value string) error {
-	for origin := range strings.SplitSeq(value, ",") {
-		if origin = strings.TrimSpace(origin); origin == "" {
-			return errors.New("an origin is empty")
-		}
-		*l = append(*l, strings.TrimSpace(origin))
-	}
-	return nil
-}
-
-// oneLine keeps a message on the one line that was promised.
-func oneLine(message string) string {
-	return strings.Join(strings.FieldsFunc(message, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }

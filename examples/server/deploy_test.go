@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// The files below examples/deploy say things that only this program and go.mod know: they
-// are read here, so that they cannot drift.
+// The files in examples/deploy depend on this program and on go.mod. These tests read
+// them, so that they stay in step.
 
 func readFile(t *testing.T, path string) string {
 	t.Helper()
@@ -22,8 +22,8 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// matches returns what the groups of a pattern match in each place of a text, and fails
-// when there is none.
+// matches returns the groups of every match of a pattern in a text. It fails the test if
+// there is no match.
 func matches(t *testing.T, pattern, text string) [][]string {
 	t.Helper()
 	found := regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1)
@@ -60,11 +60,12 @@ func environments(t *testing.T) map[string]map[string]string {
 	} {
 		parsed[file] = map[string]string{}
 		for _, pair := range pairs {
-			// As if what may be left out of .env were left out.
-			parsed[file][pair[0]] = regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllString(pair[1], "")
+			// .env has what is required and nothing else.
+			value := regexp.MustCompile(`\$\{\w+:\?[^}]*\}`).ReplaceAllString(pair[1], "required")
+			parsed[file][pair[0]] = regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllString(value, "")
 		}
 	}
-	// The image's environment stands below the compose file's.
+	// The compose file adds to the environment of the image.
 	image := maps.Clone(parsed["Dockerfile"])
 	maps.Copy(image, parsed["compose.yaml"])
 	parsed["compose.yaml"] = image
@@ -81,17 +82,25 @@ func TestDeployedEnvironment(t *testing.T) {
 					t.Errorf("nothing reads %s", name)
 				}
 			}
-			c, err := parseConfig(nil, func(name string) string { return environment[name] }, io.Discard)
+			c, err := parseConfig(program{getenv: func(name string) string { return environment[name] }, stdout: io.Discard}, nil)
 			must(t, err)
 			if c.demo {
 				t.Error("the server would load the demonstration data")
 			}
-			// From outside a container its loopback address cannot be reached; outside of
-			// one, everybody else is kept out.
-			host, _, err := net.SplitHostPort(c.addr)
-			must(t, err)
-			if isLoopback(host) != (file == "rejoin.service") {
-				t.Errorf("the server would listen on %s", c.addr)
+			if c.opsAddr == "" {
+				t.Error("the public could read the metrics")
+			}
+			if file == "compose.yaml" && c.jwksURL != "required" {
+				t.Error("compose would start without an issuer")
+			}
+			// The loopback address of a container cannot be reached from outside. Without a
+			// container it keeps the network out.
+			for _, addr := range []string{c.addr, c.opsAddr} {
+				host, _, err := net.SplitHostPort(addr)
+				must(t, err)
+				if isLoopback(host) != (file == "rejoin.service") {
+					t.Errorf("the server would listen on %s", addr)
+				}
 			}
 		})
 	}
@@ -118,7 +127,7 @@ func TestDeployedCommands(t *testing.T) {
 			}
 		})
 	}
-	t.Run("ExecStart has no arguments, which the comment builds under its name", func(t *testing.T) {
+	t.Run("ExecStart has no arguments and is the program that the comment builds", func(t *testing.T) {
 		binary := match(t, `(?m)^ExecStart=(\S+)$`, unit)
 		if built := match(t, `(?m)^#.*go build .*-o (\S+) ./examples/server$`, unit); built != binary {
 			t.Errorf("built as %s, started as %s", built, binary)
@@ -129,13 +138,13 @@ func TestDeployedCommands(t *testing.T) {
 func TestDeployedNumbers(t *testing.T) {
 	dockerfile, compose := readFile(t, "../deploy/Dockerfile"), readFile(t, "../deploy/compose.yaml")
 	unit := readFile(t, "../deploy/rejoin.service")
-	t.Run("the image's Go is go.mod's", func(t *testing.T) {
+	t.Run("the image has the Go version of go.mod", func(t *testing.T) {
 		image := match(t, `(?m)^FROM .*golang:([0-9.]+) AS build$`, dockerfile)
 		if module := match(t, `(?m)^go ([0-9]+\.[0-9]+)`, readFile(t, "../../go.mod")); image != module {
 			t.Errorf("image %s, module %s", image, module)
 		}
 	})
-	t.Run("the port is one", func(t *testing.T) {
+	t.Run("the port is the same everywhere", func(t *testing.T) {
 		ports := []string{
 			match(t, `(?m)^ENV ADDR=:([0-9]+) `, dockerfile), match(t, `(?m)^EXPOSE ([0-9]+)$`, dockerfile),
 			match(t, `(?m)^    ports: \["127\.0\.0\.1:[0-9]+:([0-9]+)"\]`, compose),

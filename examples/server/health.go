@@ -2,33 +2,35 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
 )
 
-// healthTimeout is how long a server may take to say whether it is ready.
+// healthTimeout is how long a server may take to report whether it is ready.
 const healthTimeout = 3 * time.Second
 
-// runHealth asks a server on this machine whether it is ready. It is for the health
-// checks of container engines: the image holds no other program that could ask.
-func runHealth(ctx context.Context, args []string, getenv func(string) string, stdout, _ io.Writer) error {
+const healthUsage = `
+Exits with 0 if the server is ready (GET /readyz), and with 1 otherwise.
+`
+
+// health asks a server on this machine whether it is ready. It is for the health checks of
+// container engines: the image holds no other program that could ask.
+func (p program) health(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("health", flag.ContinueOnError)
 	addr := flags.String("addr", defaultAddr, "`HOST:PORT` that the server listens on")
 	opsAddr := flags.String("ops-addr", "", "the server's -ops-addr, if it has one (`HOST:PORT`)")
-	given, err := parseFlags(flags, args, getenv, stdout, "health [flags]", healthUsage)
+	given, err := p.parseFlags(flags, args, "health [flags]", healthUsage)
 	if err != nil {
+		return err
+	}
+	if err := noArguments(flags); err != nil {
 		return err
 	}
 	if given["ops-addr"] {
 		*addr = *opsAddr
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("health: unexpected argument %q", flags.Arg(0))
 	}
 	url, err := readinessURL(*addr)
 	if err != nil {
@@ -38,9 +40,9 @@ func runHealth(ctx context.Context, args []string, getenv func(string) string, s
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return errors.New("-addr must be HOST:PORT")
+		return usagef("-addr must be HOST:PORT")
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // and no proxy
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // without a proxy
 	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("health: %w", err)
@@ -49,20 +51,16 @@ func runHealth(ctx context.Context, args []string, getenv func(string) string, s
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("health: %s answers %s", url, response.Status)
 	}
-	fmt.Fprintln(stdout, "ready")
+	fmt.Fprintln(p.stdout, "ready")
 	return nil
 }
 
-const healthUsage = `
-Exits with 0 if the server is ready (GET /readyz), and with 1 otherwise.
-`
-
-// readinessURL is where the server that listens on an address says whether it is ready.
-// One on all interfaces is reached on the loopback one too.
+// readinessURL returns the URL of a server's readiness. A server on all interfaces is
+// reached on the loopback interface too.
 func readinessURL(addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", errors.New("-addr must be HOST:PORT")
+		return "", usagef("-addr must be HOST:PORT")
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// listening is a server that says of itself what a test wants.
+// listening starts a server with the given readiness.
 func listening(t *testing.T, status int) (addr string) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -22,14 +22,14 @@ func listening(t *testing.T, status int) (addr string) {
 func TestHealth(t *testing.T) {
 	t.Run("a ready server", func(t *testing.T) {
 		if got := succeed(t, "health", "-addr", listening(t, 200)); got != "ready\n" {
-			t.Errorf("said %q", got)
+			t.Errorf("printed %q", got)
 		}
 	})
-	t.Run("one on all interfaces, as the environment says", func(t *testing.T) {
+	t.Run("a server on all interfaces, from the environment", func(t *testing.T) {
 		_, port, _ := strings.Cut(listening(t, 200), ":")
 		var stdout, stderr strings.Builder
 		getenv := func(name string) string { return map[string]string{"ADDR": ":" + port}[name] }
-		if status := run(t.Context(), []string{"health"}, getenv, &stdout, &stderr); status != 0 {
+		if status := runProgram(t, t.Context(), []string{"health"}, getenv, &stdout, &stderr); status != 0 {
 			t.Errorf("status %d: %s", status, stderr.String())
 		}
 	})
@@ -37,18 +37,19 @@ func TestHealth(t *testing.T) {
 	stopped := httptest.NewServer(nil)
 	stopped.Close()
 	for name, test := range map[string]struct {
-		args []string
-		want string
+		args   []string
+		status int
+		want   string
 	}{
-		"a server that is not ready": {[]string{"-addr", listening(t, 503)}, "answers 503 Service Unavailable"},
-		"nobody listens":             {[]string{"-addr", stopped.Listener.Addr().String()}, "connection refused"},
-		"an address without a port":  {[]string{"-addr", "127.0.0.1"}, "-addr must be HOST:PORT"},
-		"an address that is none":    {[]string{"-addr", "a b:1"}, "-addr must be HOST:PORT"},
-		"an argument":                {[]string{"now"}, `unexpected argument "now"`},
+		"a server that is not ready": {[]string{"-addr", listening(t, 503)}, 1, "answers 503 Service Unavailable"},
+		"nothing listens":            {[]string{"-addr", stopped.Listener.Addr().String()}, 1, "connection refused"},
+		"an address without a port":  {[]string{"-addr", "127.0.0.1"}, 2, "-addr must be HOST:PORT"},
+		"a malformed address":        {[]string{"-addr", "a b:1"}, 2, "-addr must be HOST:PORT"},
+		"an argument":                {[]string{"now"}, 2, "unexpected argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := execute(t, append([]string{"health"}, test.args...)...)
-			if status != 1 || stdout != "" || !strings.Contains(stderr, test.want) {
+			if status != test.status || stdout != "" || !strings.Contains(stderr, test.want) {
 				t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
 			}
 		})

@@ -18,9 +18,9 @@ import (
 	"github.com/rejoinhq/rejoin/auth"
 )
 
-// metrics is what the library measures, the Go runtime and the process, in the form that
-// Prometheus scrapes. Traces go nowhere from here, so no measurement has one for an
-// exemplar: a service that wants them gives its own provider to the library.
+// metrics serves the measurements of the library, the Go runtime and the process in the
+// form that Prometheus scrapes. There are no exemplars, because this program exports no
+// traces.
 type metrics struct {
 	provider *sdkmetric.MeterProvider
 	http.Handler
@@ -37,7 +37,7 @@ func newMetrics(keys *auth.KeySet, logger *slog.Logger) (*metrics, error) {
 	}
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter))
 	_, err = provider.Meter("github.com/rejoinhq/rejoin/examples/server").Float64ObservableGauge("rejoin.key_set.age",
-		metric.WithDescription("Time since the key set was last read with success."), metric.WithUnit("s"),
+		metric.WithDescription("Time since the key set was last read successfully."), metric.WithUnit("s"),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
 			o.Observe(time.Since(keys.FetchedAt()).Seconds())
 			return nil
@@ -45,7 +45,19 @@ func newMetrics(keys *auth.KeySet, logger *slog.Logger) (*metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &metrics{provider, promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	})}, nil
+	})
+	return &metrics{provider, readOnly(handler)}, nil
+}
+
+func readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }

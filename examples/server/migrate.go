@@ -2,26 +2,32 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 )
 
-// runMigrate brings a database to the schema that the program needs, or says where it
-// stands.
-func runMigrate(ctx context.Context, args []string, getenv func(string) string, stdout, _ io.Writer) error {
+// errPending reports that migrations are pending, which was printed.
+var errPending = errors.New("migrations are pending")
+
+const migrateUsage = `
+Brings a database to the schema that this program needs. With -status it changes nothing,
+reports the version of the schema, and exits with 1 if migrations are pending.
+`
+
+func (p program) migrate(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("migrate", flag.ContinueOnError)
 	url := flags.String("database", defaultDatabase, databaseUsage)
-	status := flags.Bool("status", false, "change nothing, only say where the database stands")
-	if _, err := parseFlags(flags, args, getenv, stdout, "migrate [flags]", ""); err != nil {
+	status := flags.Bool("status", false, "report the version and change nothing")
+	if _, err := p.parseFlags(flags, args, "migrate [flags]", migrateUsage); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("migrate: unexpected argument %q", flags.Arg(0))
+	if err := errors.Join(noArguments(flags), checkDatabaseURL(*url)); err != nil {
+		return err
 	}
 	if *status && isMissing(*url) {
-		fmt.Fprintln(stdout, "there is no such file yet; run migrate")
-		return nil
+		fmt.Fprintln(p.stdout, "there is no such file yet; run migrate")
+		return errPending
 	}
 	database, err := openUnmigrated(ctx, *url)
 	if err != nil {
@@ -34,15 +40,15 @@ func runMigrate(ctx context.Context, args []string, getenv func(string) string, 
 	}
 	switch {
 	case before == required:
-		fmt.Fprintf(stdout, "schema version %d: current\n", before)
+		fmt.Fprintf(p.stdout, "schema version %d: current\n", before)
 		return nil
 	case *status:
-		fmt.Fprintf(stdout, "schema version %d: this program needs %d; run migrate\n", before, required)
-		return nil
+		fmt.Fprintf(p.stdout, "schema version %d: this program needs %d; run migrate\n", before, required)
+		return errPending
 	}
 	if err := database.Migrate(ctx); err != nil {
 		return fmt.Errorf("-database: %w", err)
 	}
-	fmt.Fprintf(stdout, "schema version %d: migrated from %d\n", required, before)
+	fmt.Fprintf(p.stdout, "schema version %d: migrated from %d\n", required, before)
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// opsBase is the address of -ops-addr, as the terminal shows it.
+// opsBase returns the URL of -ops-addr that the terminal shows.
 func opsBase(t *testing.T, s *running) string {
 	t.Helper()
 	found := regexp.MustCompile(`/readyz and /metrics are on (\S+)`).FindStringSubmatch(s.stdout)
@@ -47,7 +47,7 @@ func TestProbes(t *testing.T) {
 	})
 }
 
-// With an address of their own they are not on the other, but for the one that says nothing.
+// TestOpsAddr: with -ops-addr, the main listener has /healthz only.
 func TestOpsAddr(t *testing.T) {
 	s := boot(t, "-database", "sqlite::memory:", "-ops-addr", "127.0.0.1:0")
 	ops := opsBase(t, s)
@@ -66,7 +66,8 @@ func TestOpsAddr(t *testing.T) {
 	}
 }
 
-// Beside the exact paths everything is the API's, and nothing is redirected.
+// TestPathsOfNobody: the API handles every path but the exact ones, and nothing is
+// redirected.
 func TestPathsOfNobody(t *testing.T) {
 	s := boot(t, "-database", "sqlite::memory:")
 	for _, target := range []string{"/nowhere", "/healthz/", "//healthz", "/x/../healthz", "/Healthz", apiPrefix + "//me", "*"} {
@@ -122,7 +123,7 @@ func TestMetrics(t *testing.T) {
 
 func TestAccessLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "access.log")
-	must(t, os.WriteFile(file, []byte("what stood there\n"), 0o600))
+	must(t, os.WriteFile(file, []byte("an older line\n"), 0o600))
 	s := boot(t, "-demo", "-database", "sqlite::memory:", "-access-log", file)
 	for _, c := range s.curls() {
 		s.get(c.url, c.headers)
@@ -134,11 +135,11 @@ func TestAccessLog(t *testing.T) {
 	must(t, err)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	pattern := regexp.MustCompile(`^time=\S+ level=INFO msg=request method=GET route=/api/v1/consumers/(me|\{id\}) status=200 duration=\S+ bytes=\d+ requestId=\w+ organizationId=org_demo$`)
-	if len(lines) != 3 || lines[0] != "what stood there" || !pattern.MatchString(lines[1]) || !pattern.MatchString(lines[2]) {
+	if len(lines) != 3 || lines[0] != "an older line" || !pattern.MatchString(lines[1]) || !pattern.MatchString(lines[2]) {
 		t.Errorf("the log:\n%s", text)
 	}
 	if strings.Contains(s.stderr.String(), "msg=request") {
-		t.Error("it stands on stderr too")
+		t.Error("it is on stderr too")
 	}
 }
 
@@ -164,7 +165,7 @@ func TestAccessLogElsewhere(t *testing.T) {
 	}
 }
 
-// events is what happened, in order.
+// events lists what happened, in order.
 type events struct {
 	mu   sync.Mutex
 	list []string
@@ -176,7 +177,7 @@ func (e *events) add(event string) {
 	e.list = append(e.list, event)
 }
 
-// noticedDatabase tells when it is closed.
+// noticedDatabase adds an event when it is closed.
 type noticedDatabase struct {
 	database
 	events *events
@@ -187,10 +188,10 @@ func (d noticedDatabase) Close() error {
 	return d.database.Close()
 }
 
-// SIGTERM: unready first, while everything is still answered; then the running requests
-// end; then the store is closed.
+// TestDrainOrder: after SIGTERM the server is unready while it still serves everything, then
+// the running requests end, and then the store is closed.
 func TestDrainOrder(t *testing.T) {
-	c, err := parseConfig([]string{"-addr", "127.0.0.1:0", "-ops-addr", "127.0.0.1:0", "-demo", "-database", "sqlite::memory:", "-access-log", "off", "-drain-delay", "7s"}, noEnvironment, io.Discard)
+	c, err := parseConfig(program{getenv: noEnvironment, stdout: io.Discard}, []string{"-addr", "127.0.0.1:0", "-ops-addr", "127.0.0.1:0", "-demo", "-database", "sqlite::memory:", "-access-log", "off", "-drain-delay", "7s"})
 	must(t, err)
 	s, err := start(t.Context(), c, io.Discard)
 	must(t, err)
@@ -272,14 +273,14 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// A start that fails gives both ports back.
+// TestFailedStartFreesTheOpsPort: a start that fails releases both ports.
 func TestFailedStartFreesTheOpsPort(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	addr := listener.Addr().String()
 	must(t, listener.Close())
 	status, _, stderr := execute(t, "-addr", "127.0.0.1:0", "-ops-addr", addr, "-database", "sqlite::memory:", "-cors-origin", "https://a.example/x")
-	if status != 1 {
+	if status != 2 {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
 	listener, err = net.Listen("tcp", addr)

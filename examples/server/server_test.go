@@ -32,15 +32,21 @@ type running struct {
 	stop func() int
 }
 
-// boot starts the program on a port of its own, and stops it with the test.
+// boot starts the program on a free port, and stops it at the end of the test.
 func boot(t *testing.T, args ...string) *running {
+	t.Helper()
+	return bootProgram(t, program{getenv: testEnvironment}, args...)
+}
+
+// bootProgram is like boot, with another environment.
+func bootProgram(t *testing.T, p program, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	read, write := io.Pipe()
 	s := &running{t: t, stderr: &bytes.Buffer{}}
 	exited := make(chan int, 1)
 	go func() {
-		status := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), testEnvironment, write, s.stderr)
+		status := runProgram(t, ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), p.getenv, write, s.stderr)
 		_ = write.Close()
 		exited <- status
 	}()
@@ -68,8 +74,8 @@ func (s *running) lines() []string { return strings.Split(strings.TrimSpace(s.st
 
 func noEnvironment(string) string { return "" }
 
-// testEnvironment is empty, unless the tests are to run with the cache of documents on, or
-// off, on either database.
+// testEnvironment is empty, unless REJOIN_TEST_CACHE switches the document cache on or off
+// for both databases.
 func testEnvironment(name string) string {
 	if name == "CACHE_BYTES" {
 		return map[string]string{"on": "1000000", "off": "0"}[os.Getenv("REJOIN_TEST_CACHE")]
@@ -77,28 +83,35 @@ func testEnvironment(name string) string {
 	return ""
 }
 
-// curl is a line as the server prints it, taken apart.
+// curl has the parts of a curl line that the server prints.
 type curl struct {
 	url     string
 	headers http.Header
+	body    string // not empty for a POST
 }
 
 var quoted = regexp.MustCompile(`'([^']*)'`)
 
-func (s *running) curls() []curl {
+// curls returns the lines that read.
+func (s *running) curls() []curl { return s.curlLines(false) }
+
+func (s *running) curlLines(write bool) []curl {
 	s.t.Helper()
 	var all []curl
 	for _, line := range s.lines()[1:] {
 		if !strings.HasPrefix(line, "curl ") {
-			break // they stand right behind the first line
+			break // they come right after the first line
 		}
+		line, body, _ := strings.Cut(line, " -d ")
 		words := quoted.FindAllStringSubmatch(line, -1)
-		c := curl{url: words[0][1], headers: http.Header{}}
+		c := curl{url: words[0][1], headers: http.Header{}, body: strings.Trim(body, "'")}
 		for _, word := range words[1:] {
 			name, value, _ := strings.Cut(word[1], ": ")
 			c.headers.Add(name, value)
 		}
-		all = append(all, c)
+		if (c.body != "") == write {
+			all = append(all, c)
+		}
 	}
 	return all
 }
@@ -146,8 +159,8 @@ func checkGoldenFixture(t *testing.T, url string) {
 	}
 }
 
-// What the terminal shows works, for every consumer, again after a restart, and there
-// is a consumer in every stage.
+// TestDemonstration: everything that the terminal shows works for every consumer, also
+// after a restart, and there is a consumer in every stage.
 func TestDemonstration(t *testing.T) { onEachDatabase(t, checkDemonstration) }
 
 func checkDemonstration(t *testing.T, database string) {
@@ -184,8 +197,8 @@ func checkDemonstration(t *testing.T, database string) {
 
 var stagePattern = regexp.MustCompile(`(?:admitted by|in|on) (?:queue|draw|auction|timed release|waitlist)|only a profile|nothing is active any more`)
 
-// demonstrated asks as every consumer that the terminal introduces. It returns the
-// stages that the terminal speaks of, and the largest number of journeys.
+// demonstrated requests the document of every consumer that the terminal shows. It returns
+// the stages that the terminal names, and the largest number of journeys.
 func demonstrated(t *testing.T, s *running) (stages map[string]bool, most int) {
 	t.Helper()
 	stages = map[string]bool{}
@@ -234,7 +247,7 @@ func TestSameFixtureAgainChangesNothing(t *testing.T) {
 	})
 }
 
-// The fixture stays in the database: its keys work without the file.
+// TestKeysComeFromTheDatabase: the keys of a fixture work later without the file.
 func TestKeysComeFromTheDatabase(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, url string) {
 		boot(t, "-database", url, "-fixture", "testdata/fixture.json").stop()
@@ -244,7 +257,7 @@ func TestKeysComeFromTheDatabase(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 		if len(s.curls()) != 0 {
-			t.Errorf("curl lines that nobody can know:\n%s", s.stdout)
+			t.Errorf("curl lines without known keys:\n%s", s.stdout)
 		}
 	})
 }
@@ -268,7 +281,7 @@ func TestKeySetOfTheOperator(t *testing.T) {
 			}
 			for _, line := range s.curls() {
 				if strings.HasSuffix(line.url, "/me") {
-					t.Error("a token was printed that nobody but the operator's issuer can issue")
+					t.Error("a token was printed that only the operator's issuer can issue")
 				}
 			}
 		})
@@ -314,18 +327,19 @@ func TestCORSOrigins(t *testing.T) {
 	}
 }
 
-// The seed's own snippets, with only the base URL and the credentials changed.
-func TestSeedSnippetsInNode(t *testing.T) {
+// TestDocumentationSnippetsInNode runs the snippets of Fanfare's Consumer Identity API
+// documentation, in which only the base URL and the credentials are changed.
+func TestDocumentationSnippetsInNode(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
 		if os.Getenv("CI") != "" {
-			t.Fatal("CI needs Node.js for the seed's snippets")
+			t.Fatal("CI needs Node.js for the documentation's snippets")
 		}
-		t.Skip("SKIPPED: no Node.js here, so the seed's snippets were not run")
+		t.Skip("SKIPPED: no Node.js here, so the documentation's snippets were not run")
 	}
 	s := boot(t, "-database", "sqlite::memory:", "-fixture", "testdata/fixture.json")
 	headers := s.curls()[0].headers
-	command := exec.CommandContext(t.Context(), node, "testdata/seed_snippets.mjs")
+	command := exec.CommandContext(t.Context(), node, "testdata/documentation_snippets.mjs")
 	command.Env = append(os.Environ(), "BASE="+s.base, "FANFARE_SECRET_KEY=sk_test_golden0000000000000000",
 		"PUBLISHABLE_KEY="+headers.Get("X-Publishable-Key"), "ACCESS_TOKEN="+strings.TrimPrefix(headers.Get("Authorization"), "Bearer "))
 	output, err := command.CombinedOutput()
@@ -343,7 +357,7 @@ without a key: Failed to lookup consumer
 	}
 }
 
-// SIGTERM lets a running request end.
+// TestDrain: SIGTERM lets a running request end.
 func TestDrain(t *testing.T) {
 	s := boot(t, "-demo", "-database", "sqlite::memory:")
 	c := s.curls()[0]
@@ -375,7 +389,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// A client that holds its body back doesn't hold the end up.
+// TestDrainWithoutABody: a client that does not send its body does not delay the end.
 func TestDrainWithoutABody(t *testing.T) {
 	s := boot(t, "-demo", "-database", "sqlite::memory:")
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
@@ -394,7 +408,8 @@ func TestDrainWithoutABody(t *testing.T) {
 	}
 }
 
-// The curl lines come from whichever organization has what they need.
+// TestCurlLinesOfSeveralOrganizations: each curl line is about the first organization that
+// has the key for it.
 func TestCurlLinesOfSeveralOrganizations(t *testing.T) {
 	fixture := filepath.Join(t.TempDir(), "several.json")
 	must(t, os.WriteFile(fixture, []byte(`{"organizations":[

@@ -11,10 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rejoinhq/rejoin/examples/demo"
 	"github.com/rejoinhq/rejoin/storage/sqlite"
 )
 
-// scripted is an API whose event stream does what a test says, connection by connection.
+// scripted is an API with an event stream that a test defines for each connection.
 type scripted struct {
 	mu      sync.Mutex
 	streams []http.HandlerFunc // still to come
@@ -55,14 +56,14 @@ func (s *scripted) next(r *http.Request) http.HandlerFunc {
 	return stream
 }
 
-// activeInQueue is an active object with a place in a queue.
+// activeInQueue returns an active object with a place in a queue.
 func activeInQueue(position int) string {
 	return fmt.Sprintf(`{"experiences":{},"queues":{"queue_1":{"queueId":"queue_1","status":"QUEUED","position":%d,"enteredAt":"2024-01-01T00:00:00Z"}},`+
 		`"draws":{},"auctions":{},"timedReleases":{},"admissions":{},"journeys":[{"experienceId":"e","sequenceId":"s","journeyStage":"routed",`+
 		`"sequenceStage":"participating","participation":{"type":"queue","id":"queue_1","status":"QUEUED"}}]}`, position)
 }
 
-// sending answers with an event stream, written in pieces of some bytes.
+// sending returns a handler that writes an event stream in pieces of some bytes.
 func sending(stream string, piece int, then func(*http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -79,9 +80,9 @@ func sending(stream string, piece int, then func(*http.Request)) http.HandlerFun
 func hangUp(*http.Request)       {}
 func waitForEnd(r *http.Request) { <-r.Context().Done() }
 
-// The page reads the stream as the HTML standard says, comes back where it was when the
-// stream is cut off, asks for a new token when the old one has ended, and gives up when
-// asking again is of no use.
+// TestPageFollowsTheStream: the page reads the stream by the HTML standard, resumes it after
+// it is cut off, gets a new token when the old one has expired, and stops when another
+// request would not help.
 func TestPageFollowsTheStream(t *testing.T) {
 	finish := make(chan struct{})
 	api := &scripted{positions: []int{1, 2, 2, 2, 2, 3, 4}, streams: []http.HandlerFunc{
@@ -123,7 +124,8 @@ func TestPageFollowsTheStream(t *testing.T) {
 	}
 }
 
-// A server without a stream is polled, and one whose answer is final is left alone.
+// TestPageWithoutAStream: the page polls a server without a stream, and stops after a final
+// response.
 func TestPageWithoutAStream(t *testing.T) {
 	for name, test := range map[string]struct{ answer, says string }{
 		"there is no such path":     {`{"error":"Not found"}`, "Polling every 2 seconds"},
@@ -142,8 +144,7 @@ func TestPageWithoutAStream(t *testing.T) {
 	}
 }
 
-// serveWithPage puts the testers' page, with the demonstration behind its desk, before an
-// API.
+// serveWithPage serves the testers' page with the demonstration in front of an API.
 func serveWithPage(t *testing.T, api http.Handler) (base string) {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
@@ -151,12 +152,12 @@ func serveWithPage(t *testing.T, api http.Handler) (base string) {
 	must(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	must(t, store.Migrate(t.Context()))
-	_, err = store.Write(t.Context(), batch(demo(time.Now()), time.Now()))
+	batch, err := demo.Batch(t.Context(), store, time.Now())
+	must(t, err)
+	_, err = store.Write(t.Context(), batch)
 	must(t, err)
 	tokens, err := openTokens(t.Context(), config{}, logger)
 	must(t, err)
 	t.Cleanup(func() { _ = tokens.close() })
-	paths, err := pagePaths(newDemoDesk(config{demo: true}, store, tokens, logger))
-	must(t, err)
-	return serve(t, routes(api, paths))
+	return serve(t, routes(demo.Page(demo.Options{Store: store, Token: tokens.issue, Logger: logger}), nil, api))
 }

@@ -10,17 +10,16 @@ import (
 	"github.com/rejoinhq/rejoin/auth/authtest"
 )
 
-// demoTokenLifetime is the longest that the verifier accepts, so that a tester's
-// terminal stays useful for a day.
-const demoTokenLifetime = 24 * time.Hour
+// tokenLifetime is how long a token of the issuer inside the server is valid: the longest
+// lifetime that the verifier accepts, so that a tester's terminal stays useful for a day.
+const tokenLifetime = 24 * time.Hour
 
-// tokens verifies consumer access tokens: against the operator's key set, or those of
-// an issuer inside the server, whose key is new at every start, so that nobody else
-// can issue any.
+// tokens verifies consumer access tokens, against the operator's key set or against an
+// issuer inside the server. The key of that issuer is new at every start.
 type tokens struct {
 	verifier *auth.Verifier
 	keys     *auth.KeySet
-	issuer   *authtest.Issuer // nil with a key set of the operator's
+	issuer   *authtest.Issuer // nil with the operator's key set
 }
 
 func openTokens(ctx context.Context, c config, logger *slog.Logger) (_ *tokens, err error) {
@@ -52,15 +51,11 @@ func keySetFlag(c config) string {
 	return "jwks-url"
 }
 
-// issue returns an access token for a consumer, or "" when the operator's issuer is
-// the only one that can.
+// issue returns an access token of the issuer inside the server.
 func (t *tokens) issue(organizationID, consumerID string, now time.Time) (string, error) {
-	if t.issuer == nil {
-		return "", nil
-	}
 	return t.issuer.Token(authtest.Claims{
 		OrganizationID: organizationID, ConsumerID: consumerID,
-		IssuedAt: now, ExpiresAt: now.Add(demoTokenLifetime),
+		IssuedAt: now, ExpiresAt: now.Add(tokenLifetime),
 	})
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Lints the OpenAPI description, generates TypeScript types from it, type-checks and
-# tests the client, and runs it against the example server. It needs Go, Node.js and
-# npm, and no network but npm's.
+# Lints the OpenAPI descriptions, generates TypeScript types from them, type-checks and
+# tests the client, and runs it and the engines (this one and that in Python) against the
+# example server. It needs Go, Node.js, npm and Python 3, and no network but npm's.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -29,3 +29,17 @@ PUBLISHABLE_KEY=$(first 'pk_test_[0-9A-Za-z]*') \
 ACCESS_TOKEN=$(first 'eyJ[0-9A-Za-z_.-]*') \
 SECRET_KEY=$(first 'sk_test_[0-9A-Za-z]*') \
   node build/live.js || { cat "$work/log" >&2; exit 1; }
+
+# Each engine admits a new consumer, and what is stored about them says so.
+records="$(first 'http://[0-9.]*:[0-9]*')/api/v1/records"
+secret=$(first 'sk_test_[0-9A-Za-z]*')
+RECORDS_URL=$records SECRET_KEY=$secret node build/engine.js cons_typescript
+python3 ../python/engine.py "$records" "$secret" cons_python
+SECRET_KEY=$secret python3 - "$records"/cons_{typescript,python} <<'PYTHON'
+import json, os, sys, urllib.request
+
+for url in sys.argv[1:]:
+    request = urllib.request.Request(url, headers={"Authorization": "Bearer " + os.environ["SECRET_KEY"]})
+    (participation,) = json.load(urllib.request.urlopen(request, timeout=10))["participations"]
+    assert (participation["shows"], participation["status"]) == ("active", "ADMITTED"), participation
+PYTHON

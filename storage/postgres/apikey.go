@@ -3,8 +3,11 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/row"
@@ -12,8 +15,10 @@ import (
 
 // putAPIKeys keeps a key that is there already, under whatever organization.
 const putAPIKeys = `
-INSERT INTO api_keys (organization_id, digest, kind, created_at, expires_at, revoked_at)
-SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+INSERT INTO api_keys (organization_id, digest, kind, label, created_at, expires_at, revoked_at)
+SELECT organization_id, digest, kind, label, created_at, nullif(expires_at, ` + noTimeLiteral + `), nullif(revoked_at, ` + noTimeLiteral + `)
+FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
+	AS given (organization_id, digest, kind, label, created_at, expires_at, revoked_at)
 ON CONFLICT DO NOTHING`
 
 // anyConflict is a statement of its own, because it must see the keys that others
@@ -24,11 +29,13 @@ SELECT EXISTS (
 	LEFT JOIN api_keys AS k ON k.digest = given.digest
 	WHERE (k.organization_id, k.kind) IS DISTINCT FROM (given.organization_id, given.kind))`
 
+// apiKeysStatement returns digests as text, because bytea_output decides how the server writes
+// them otherwise.
 const apiKeysStatement = `
-SELECT ` + schemaVersion + ` AS schema_version, digest, kind, created_at, expires_at, revoked_at
+SELECT ` + schemaVersion + ` AS schema_version, encode(digest, 'hex') AS digest, kind, label, created_at, expires_at, revoked_at
 FROM api_keys
 WHERE organization_id = $1
-ORDER BY created_at, digest`
+ORDER BY created_at, api_keys.digest`
 
 const revokeAPIKey = `
 UPDATE api_keys SET revoked_at = least(revoked_at, $3)
@@ -42,15 +49,16 @@ func (t transaction) putAPIKeys(ctx context.Context, keys []consumer.APIKey) err
 	slices.SortStableFunc(keys, func(a, b consumer.APIKey) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
 	organizations := column(keys, func(k consumer.APIKey) string { return k.OrganizationID })
 	digests := column(keys, func(k consumer.APIKey) []byte { return k.Digest[:] })
-	kinds := column(keys, func(k consumer.APIKey) string { return k.Kind })
-	if _, err := t.ExecContext(ctx, putAPIKeys, organizations, digests, kinds,
+	kinds := column(keys, func(k consumer.APIKey) string { return string(k.Kind) })
+	if _, err := t.Exec(ctx, putAPIKeys, organizations, digests, kinds,
+		column(keys, func(k consumer.APIKey) string { return k.Label }),
 		column(keys, func(k consumer.APIKey) int64 { return k.CreatedAt.UnixMicro() }),
-		column(keys, func(k consumer.APIKey) *int64 { return row.Micros(k.ExpiresAt) }),
-		column(keys, func(k consumer.APIKey) *int64 { return row.Micros(k.RevokedAt) })); err != nil {
+		column(keys, func(k consumer.APIKey) int64 { return timeOrNone(row.Micros(k.ExpiresAt)) }),
+		column(keys, func(k consumer.APIKey) int64 { return timeOrNone(row.Micros(k.RevokedAt)) })); err != nil {
 		return err
 	}
 	var conflict bool
-	if err := t.GetContext(ctx, &conflict, anyConflict, organizations, digests, kinds); err != nil {
+	if err := t.QueryRow(ctx, anyConflict, organizations, digests, kinds).Scan(&conflict); err != nil {
 		return err
 	}
 	if conflict {
@@ -59,18 +67,23 @@ func (t transaction) putAPIKeys(ctx context.Context, keys []consumer.APIKey) err
 	return nil
 }
 
-// APIKeys implements [consumer.APIKeyManager].
-func (s *Store) APIKeys(ctx context.Context, organizationID string) ([]consumer.APIKey, error) {
-	keys, err := s.apiKeys(ctx, organizationID)
-	return keys, translate(ctx, "list API keys", err)
-}
-
-func (s *Store) apiKeys(ctx context.Context, organizationID string) ([]consumer.APIKey, error) {
-	var found []struct {
+// APIKeys implements [consumer.APIKeyStore].
+func (s *Store) APIKeys(ctx context.Context, organizationID string) (_ []consumer.APIKey, err error) {
+	defer translateTo(&err, ctx, "list API keys")
+	type storedKey struct {
 		SchemaVersion int64 `db:"schema_version"`
 		row.APIKey
 	}
-	if err := s.primary.SelectContext(ctx, &found, apiKeysStatement, possible(organizationID)); err != nil {
+	var found []storedKey
+	err = withConnection(ctx, s.primary, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, apiKeysStatement, idOrEmpty(organizationID))
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, pgx.RowToStructByName[storedKey])
+		return err
+	})
+	if err != nil {
 		return nil, explainSchema(ctx, s.primary, err)
 	}
 	if len(found) == 0 {
@@ -78,7 +91,9 @@ func (s *Store) apiKeys(ctx context.Context, organizationID string) ([]consumer.
 	}
 	keys := make([]consumer.APIKey, len(found))
 	for i, k := range found {
-		var err error
+		if k.Digest, err = hex.AppendDecode(nil, k.Digest); err != nil {
+			return nil, row.ErrDamaged
+		}
 		if keys[i], err = k.Decode(organizationID); err != nil {
 			return nil, err
 		}
@@ -86,12 +101,9 @@ func (s *Store) apiKeys(ctx context.Context, organizationID string) ([]consumer.
 	return keys, checkSchema(found[0].SchemaVersion)
 }
 
-// RevokeAPIKey implements [consumer.APIKeyManager].
-func (s *Store) RevokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) error {
-	return translate(ctx, "revoke API key", s.revokeAPIKey(ctx, organizationID, digest, at))
-}
-
-func (s *Store) revokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) error {
+// RevokeAPIKey implements [consumer.APIKeyStore].
+func (s *Store) RevokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) (err error) {
+	defer translateTo(&err, ctx, "revoke API key")
 	if err := consumer.ValidateRevocation(at); err != nil {
 		return err
 	}
@@ -99,7 +111,7 @@ func (s *Store) revokeAPIKey(ctx context.Context, organizationID string, digest 
 		if err := t.requireSchema(ctx); err != nil {
 			return err
 		}
-		known, err := t.affect(ctx, revokeAPIKey, possible(organizationID), digest[:], at.UnixMicro())
+		known, err := t.affect(ctx, revokeAPIKey, idOrEmpty(organizationID), digest[:], at.UnixMicro())
 		if err == nil && known == 0 {
 			return consumer.ErrNotFound
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,13 +17,13 @@ import (
 	"github.com/rejoinhq/rejoin/storage/storagetest"
 )
 
-// BenchmarkStore measures a Store on a server that syncs its disk, as one in use does.
+// BenchmarkStore measures a Store on a server that syncs its disk, as in production.
 func BenchmarkStore(b *testing.B) {
 	storagetest.Benchmark(b, func(b *testing.B) (consumer.Store, func()) {
 		store := benchmarkStore(b)
 		return store, func() {
-			// As the server does by itself in time.
-			if _, err := store.Primary().ExecContext(b.Context(), `VACUUM ANALYZE`); err != nil {
+			// The server does so by itself after a while.
+			if _, err := store.Primary().Exec(b.Context(), `VACUUM ANALYZE`); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -37,8 +38,8 @@ func benchmarkStore(b *testing.B) *postgres.Store {
 	return newStore(b, postgrestest.Start(b, "fsync=on", "full_page_writes=on").URL(b))
 }
 
-// BenchmarkConcurrentWrites measures writers of one record each, every one of which tells
-// the server's listeners of it.
+// BenchmarkConcurrentWrites measures concurrent writes of one record each. Each of them
+// notifies the server's listeners.
 func BenchmarkConcurrentWrites(b *testing.B) {
 	for _, fsync := range []string{"on", "off"} {
 		b.Run("fsync="+fsync, func(b *testing.B) {
@@ -57,7 +58,7 @@ func benchmarkWriters(b *testing.B, url string, writers int) {
 		b.Fatal(err)
 	}
 	defer store.Close()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that there are as many goroutines as said
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // SetParallelism multiplies GOMAXPROCS
 	var who atomic.Int64
 	b.SetParallelism(writers)
 	b.RunParallel(func(pb *testing.PB) {
@@ -72,17 +73,17 @@ func benchmarkWriters(b *testing.B, url string, writers int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
 }
 
-// BenchmarkChanges measures how long after the return of a write a listener of another
-// Store is told of it.
+// BenchmarkChanges measures the time from the return of a write until a listener of another
+// Store is notified.
 func BenchmarkChanges(b *testing.B) {
 	url := postgrestest.Start(b, "fsync=on", "full_page_writes=on").URL(b)
 	here, there := newStore(b, url), newStore(b, url)
 	ctx, cancel := context.WithCancel(b.Context())
-	told := make(heard, 1)
+	received := make(notifications, 1)
 	ended := make(chan error, 1)
-	go func() { ended <- here.Changes(ctx, told) }()
+	go func() { ended <- here.Changes(ctx, received) }()
 	defer func() { cancel(); <-ended }()
-	<-told // following
+	<-received // following
 	var took []time.Duration
 	batch := consumer.Batch{Participations: aConsumer("cons_1").Participations}
 	for b.Loop() {
@@ -91,17 +92,71 @@ func BenchmarkChanges(b *testing.B) {
 			b.Fatal(err)
 		}
 		written := time.Now()
-		took = append(took, max(0, (<-told).Sub(written)))
+		took = append(took, max(0, (<-received).Sub(written)))
 	}
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs-median")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs-p99")
 }
 
-// heard holds the moments at which something was told.
-type heard chan time.Time
+// notifications receives the time of each notification.
+type notifications chan time.Time
 
-func (h heard) Following()          { h <- time.Now() }
-func (h heard) Changed([]uint64)    { h <- time.Now() }
-func (h heard) Confirmed(time.Time) {}
-func (h heard) Lost()               {}
+func (h notifications) Following()              { h <- time.Now() }
+func (h notifications) Changed(consumer.Change) { h <- time.Now() }
+func (h notifications) Confirmed(time.Time)     {}
+func (h notifications) Lost()                   {}
+
+// BenchmarkConcurrency measures snapshots and writes of one consumer each, by several
+// callers at once, over the default number of connections.
+func BenchmarkConcurrency(b *testing.B) {
+	const consumers = 5000
+	store := benchmarkStore(b)
+	var all consumer.Batch
+	for n := range consumers {
+		one := aConsumer(fmt.Sprintf("cons_%d", n))
+		all.Consumers = append(all.Consumers, one.Consumers...)
+		all.Participations = append(all.Participations, one.Participations...)
+		all.Admissions = append(all.Admissions, one.Admissions...)
+	}
+	if _, err := store.Write(b.Context(), all); err != nil {
+		b.Fatal(err)
+	}
+	for _, callers := range []int{1, 32, 256} {
+		b.Run(fmt.Sprintf("snapshot by %d", callers), func(b *testing.B) {
+			inParallel(b, callers, func(n int) error {
+				_, err := store.Snapshot(b.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: fmt.Sprintf("cons_%d", n%consumers)})
+				return err
+			})
+		})
+	}
+	for _, callers := range []int{1, 32} {
+		b.Run(fmt.Sprintf("write by %d", callers), func(b *testing.B) {
+			inParallel(b, callers, func(n int) error {
+				batch := consumer.Batch{Participations: aConsumer(fmt.Sprintf("cons_%d", n%consumers)).Participations}
+				batch.Participations[0].UpdatedAt = time.Now()
+				_, err := store.Write(b.Context(), batch)
+				return err
+			})
+		})
+	}
+}
+
+// inParallel runs the benchmark in the given number of goroutines, whatever GOMAXPROCS is.
+func inParallel(b *testing.B, goroutines int, call func(n int) error) {
+	b.ReportAllocs()
+	var next atomic.Int64
+	var all sync.WaitGroup
+	b.ResetTimer()
+	for range goroutines {
+		all.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := call(int(n * 7919)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}

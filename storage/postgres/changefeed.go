@@ -2,13 +2,10 @@ package postgres
 
 import (
 	"context"
-	crand "crypto/rand"
-	"encoding/hex"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
-	"strings"
+	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,98 +14,56 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Every transaction notifies the channel of the consumers whose records it changes. The
-// server hands that out when the transaction is committed, and only then, to everybody
-// who listens at that moment. Who doesn't, because a connection was lost, misses it, and
-// the listener is told so.
-
-const channel = "rejoin_changes"
+// Every transaction notifies a channel of the records that it changes. The server delivers
+// the notification to the current listeners when the transaction is committed, and only
+// then. A feed whose connection was lost misses notifications, and its listener is told so.
 
 const (
-	// hashDigits is how a notification writes a hash: hexadecimal, of this length.
-	hashDigits = 16
-	// hashesPerNotification keep it below the server's 8000 bytes.
-	hashesPerNotification = 499
-
-	// probeInterval is how often the connection is tried, with a notification to itself.
-	probeInterval = 400 * time.Millisecond
-	// reconnectPause is the longest pause between two attempts to connect.
-	reconnectPause = time.Second
-	// replayPause is the first pause between two questions how far the replica is, each of
-	// which is twice as long as the one before, and longestReplayPause the longest.
-	replayPause        = 5 * time.Millisecond
-	longestReplayPause = 40 * time.Millisecond
-
-	// longestPageHead is that of the first page in a file of the server's log; others are
-	// shorter.
-	longestPageHead = 40
+	// maxReconnectPause is the longest pause between two attempts to connect.
+	maxReconnectPause = time.Second
+	// minReplayPause is the first pause between two checks of how far the replica is. Each
+	// pause is twice as long as the one before, up to maxReplayPause.
+	minReplayPause = 5 * time.Millisecond
+	maxReplayPause = 40 * time.Millisecond
+	// maxPageHeader is the size of the page header at the start of a file of the server's
+	// log. Other page headers are shorter.
+	maxPageHeader = 40
 )
 
-// feedPatience says when what a feed waits for is taken for lost.
-type feedPatience struct {
-	answer  time.Duration // of a server
-	replica time.Duration // to show what was committed
+// feedTimeouts holds the durations that a feed works with.
+type feedTimeouts struct {
+	probe    time.Duration // between two probes of the connection
+	response time.Duration // of a server, before it counts as lost
+	replica  time.Duration // until the replica shows what was committed, before the feed counts as lost
 }
 
-// defaultFeedPatience lets a replica lag for longer than it may by default hold back
-// changes for the sake of those who read. The limit is there because the server keeps for
-// whoever listens what he doesn't take.
-func defaultFeedPatience() feedPatience {
-	return feedPatience{answer: 5 * time.Second, replica: time.Minute}
+// defaultFeedTimeouts allows a replica to lag for longer than max_standby_streaming_delay, by
+// which it may hold changes back for the sake of its readers. There is a limit because the
+// server keeps the notifications that a listener doesn't receive.
+func defaultFeedTimeouts() feedTimeouts {
+	return feedTimeouts{probe: 400 * time.Millisecond, response: 5 * time.Second, replica: time.Minute}
 }
 
 // feed is one call of Changes.
 type feed struct {
 	*Store
 	consumer.ChangeListener
-	patience feedPatience
+	timeouts feedTimeouts
 }
 
-// commit is the statement that ends a transaction, with the notifications in the same
-// round trip.
-func commit(changed []consumer.ConsumerKey) string {
-	var statements strings.Builder
-	for chunk := range slices.Chunk(changed, hashesPerNotification) {
-		statements.WriteString("SELECT pg_notify('" + channel + "', '")
-		for _, key := range chunk {
-			fmt.Fprintf(&statements, "%0*x", hashDigits, key.Hash())
-		}
-		statements.WriteString("'); ")
-	}
-	return statements.String() + "COMMIT"
-}
-
-// hashesOf reads a notification. What it cannot read is of no consumer's, because
-// anybody may notify the channel.
-func hashesOf(payload string) []uint64 {
-	var hashes []uint64
-	for ; len(payload) >= hashDigits; payload = payload[hashDigits:] {
-		digest, err := hex.DecodeString(payload[:hashDigits])
-		if err != nil {
-			return hashes
-		}
-		var hash uint64
-		for _, b := range digest {
-			hash = hash<<8 | uint64(b)
-		}
-		hashes = append(hashes, hash)
-	}
-	return hashes
-}
-
-// Changes implements [consumer.ChangeFeed]. Each call has a connection of its own, beside
-// [Options.MaxConnections], and makes another when it is lost. With a replica it tells of
-// a change once the replica has it; of several replicas behind one name, once the one that
-// was asked has it.
+// Changes implements [consumer.ChangeFeed]. Each call has a connection of its own, in addition
+// to [Options.MaxConnections], and replaces it when it is lost. With a replica, Changes
+// reports a change when the replica has it. If several replicas share one name, that is the
+// replica that was asked.
 func (s *Store) Changes(ctx context.Context, listener consumer.ChangeListener) error {
-	return s.changesWithin(ctx, listener, defaultFeedPatience())
+	return s.changes(ctx, listener, defaultFeedTimeouts())
 }
 
-func (s *Store) changesWithin(ctx context.Context, listener consumer.ChangeListener, patience feedPatience) error {
+func (s *Store) changes(ctx context.Context, listener consumer.ChangeListener, timeouts feedTimeouts) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.lifetime, cancel)()
-	err := feed{s, listener, patience}.run(ctx)
+	err := feed{s, listener, timeouts}.run(ctx)
 	if s.lifetime.Err() != nil {
 		return fmt.Errorf("follow changes: %w: the store was closed", consumer.ErrUnavailable)
 	}
@@ -124,9 +79,9 @@ func (f feed) run(ctx context.Context) error {
 		if err = explainSchema(ctx, f.primary, err); isSchemaMismatch(err) || errors.Is(err, consumer.ErrSchema) {
 			return err
 		}
-		pause := rand.N(reconnectPause)
+		pause := mathrand.N(maxReconnectPause)
 		if followed {
-			pause = 0 // the first attempt is at once
+			pause = 0
 		}
 		select {
 		case <-ctx.Done():
@@ -136,14 +91,14 @@ func (f feed) run(ctx context.Context) error {
 	}
 }
 
-// follow listens on one connection for as long as it lasts.
+// follow listens on one connection until it is lost.
 func (f feed) follow(ctx context.Context) (followed bool, err error) {
 	conn, err := pgx.ConnectConfig(ctx, f.listening.Copy())
 	if err != nil {
 		return false, err
 	}
-	defer closeSoon(conn)
-	p := probe{conn: conn, payload: probePrefix + crand.Text(), patience: f.patience.answer}
+	defer closeConnection(conn)
+	p := probe{conn: conn, payload: probePrefix + rand.Text(), timeouts: f.timeouts}
 	if err := f.listen(ctx, &p); err != nil {
 		return false, err
 	}
@@ -158,8 +113,8 @@ func (f feed) follow(ctx context.Context) (followed bool, err error) {
 		if err := f.awaitReplica(ctx, conn); err != nil {
 			return true, err
 		}
-		if len(n.changed) > 0 {
-			f.Changed(n.changed)
+		if !isEmpty(n.change) {
+			f.Changed(n.change)
 		}
 		if !n.confirmed.IsZero() {
 			f.Confirmed(n.confirmed)
@@ -167,36 +122,35 @@ func (f feed) follow(ctx context.Context) (followed bool, err error) {
 	}
 }
 
-func closeSoon(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), rollbackPatience)
+func closeConnection(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
 	defer cancel()
 	_ = conn.Close(ctx) // the server notices in any case
 }
 
 func (f feed) listen(ctx context.Context, p *probe) error {
-	asking, cancel := context.WithTimeout(ctx, f.patience.answer)
+	requests, cancel := context.WithTimeout(ctx, f.timeouts.response)
 	defer cancel()
 	var version int64
-	if err := p.conn.QueryRow(asking, `SELECT `+schemaVersion).Scan(&version); err != nil {
+	if err := p.conn.QueryRow(requests, `SELECT `+schemaVersion).Scan(&version); err != nil {
 		return err
 	}
 	if err := checkSchema(version); err != nil {
 		return err
 	}
-	if _, err := p.conn.Exec(asking, `LISTEN `+channel); err != nil {
+	if _, err := p.conn.Exec(requests, `LISTEN `+channel); err != nil {
 		return err
 	}
-	if err := f.hear(asking, p); err != nil {
+	if err := f.verify(requests, p); err != nil {
 		return err
 	}
 	return f.awaitReplica(ctx, p.conn)
 }
 
-// hear makes sure that the connection brings what others notify. It doesn't when it leads
-// to another database, or through a pooler that gives the server's side of it away
-// between transactions.
-func (f feed) hear(ctx context.Context, p *probe) error {
-	if _, err := f.primary.ExecContext(ctx, p.statement()); err != nil {
+// verify makes sure that the connection receives the notifications of other connections. It
+// doesn't if it leads to another database, or through a pooler in transaction mode.
+func (f feed) verify(ctx context.Context, p *probe) error {
+	if _, err := f.primary.Exec(ctx, p.statement()); err != nil {
 		return err
 	}
 	for {
@@ -207,34 +161,32 @@ func (f feed) hear(ctx context.Context, p *probe) error {
 	}
 }
 
-// probePrefix makes a payload one of which hashesOf reads nothing.
-const probePrefix = "probe "
-
-// probe makes sure that the connection still brings what it should: notifications come in
-// the order of their commits, so that one which it sent itself comes after all that were
-// committed before.
+// probe checks that the connection still receives notifications. They arrive in the order of
+// their commits, so when the probe's own notification arrives, everything that was committed
+// before it was sent has arrived too.
 type probe struct {
 	conn     *pgx.Conn
-	payload  string // its own. A pooler may hide which process of the server sends it.
+	payload  string // unique, because a pooler may hide which server process notifies
 	sent     time.Time
 	pending  bool
-	patience time.Duration
+	timeouts feedTimeouts
 }
 
-// news is what one or several notifications say: whose records changed, and, when the
-// probe's own is among them, as of when all was told.
+// news is the content of one or several notifications: what changed and, if the probe's own
+// notification is among them, the time as of which everything has arrived.
 type news struct {
-	changed   []uint64
+	change    consumer.Change
 	confirmed time.Time
 }
 
-// next waits for news. Once in a while it sends a probe first, also when there is always
-// other news.
+func isEmpty(c consumer.Change) bool { return len(c.Consumers)+len(c.Distributions) == 0 }
+
+// next waits for news. It sends a probe whenever one is due, even if other news keep coming.
 func (p *probe) next(ctx context.Context) (news, error) {
 	for {
-		due := p.sent.Add(p.patience)
+		due := p.sent.Add(p.timeouts.response)
 		if !p.pending {
-			due = p.sent.Add(probeInterval)
+			due = p.sent.Add(p.timeouts.probe)
 		}
 		if !p.pending && !time.Now().Before(due) {
 			if err := p.send(ctx); err != nil {
@@ -243,7 +195,7 @@ func (p *probe) next(ctx context.Context) (news, error) {
 			continue
 		}
 		n, err := p.wait(ctx, due)
-		if err == nil && (len(n.changed) > 0 || !n.confirmed.IsZero()) {
+		if err == nil && (!isEmpty(n.change) || !n.confirmed.IsZero()) {
 			return n, nil
 		}
 		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) || p.pending) {
@@ -252,8 +204,8 @@ func (p *probe) next(ctx context.Context) (news, error) {
 	}
 }
 
-// wait returns what a notification says, together with those that have come already, so
-// that a replica is waited for once.
+// wait returns the content of the next notification and of those that have arrived with it,
+// so that the feed waits for the replica once for all of them.
 func (p *probe) wait(ctx context.Context, due time.Time) (news, error) {
 	ctx, cancel := context.WithDeadline(ctx, due)
 	defer cancel()
@@ -261,7 +213,7 @@ func (p *probe) wait(ctx context.Context, due time.Time) (news, error) {
 	if err != nil {
 		return news{}, err
 	}
-	cancel() // from now on it only returns what was read before
+	cancel() // from now on WaitForNotification returns only what has arrived
 	var n news
 	for ; err == nil; notification, err = p.conn.WaitForNotification(ctx) {
 		p.read(notification, &n)
@@ -274,11 +226,11 @@ func (p *probe) read(notification *pgconn.Notification, n *news) {
 		p.pending, n.confirmed = false, p.sent
 		return
 	}
-	n.changed = append(n.changed, hashesOf(notification.Payload)...)
+	appendChange(&n.change, notification.Payload)
 }
 
 func (p *probe) send(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.patience)
+	ctx, cancel := context.WithTimeout(ctx, p.timeouts.response)
 	defer cancel()
 	p.sent, p.pending = time.Now(), true
 	_, err := p.conn.Exec(ctx, p.statement())
@@ -287,19 +239,19 @@ func (p *probe) send(ctx context.Context) error {
 
 func (p *probe) statement() string { return `NOTIFY ` + channel + `, '` + p.payload + `'` }
 
-// awaitReplica returns once the replica shows what was committed before the call. What
-// is notified meanwhile is read, but may be later than that.
+// awaitReplica returns when the replica shows what was committed before the call. Meanwhile
+// the connection receives notifications of later commits.
 func (f feed) awaitReplica(ctx context.Context, conn *pgx.Conn) error {
 	if f.reading == f.primary {
 		return nil
 	}
-	written, err := f.written(ctx, conn)
+	position, err := f.writePosition(ctx, conn)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.patience.replica)
+	ctx, cancel := context.WithTimeout(ctx, f.timeouts.replica)
 	defer cancel()
-	for pause := replayPause; !f.replayed(ctx, written); pause = min(2*pause, longestReplayPause) {
+	for pause := minReplayPause; !f.replayed(ctx, position); pause = min(2*pause, maxReplayPause) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -309,30 +261,31 @@ func (f feed) awaitReplica(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// written returns where the last record of the server's log ends. The server says where the
-// next one begins, which is behind the head of the next page when the last one fills its
-// page: the replica gets there with the next record only. No record ends within a head, or
-// so soon behind one that it is not the first to do so.
-func (f feed) written(ctx context.Context, conn *pgx.Conn) (position int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, f.patience.answer)
+// writePosition returns where the last record of the server's log ends. The server returns
+// where the next record begins. If the last record fills its page, that is after the header
+// of the next page, and the replica gets there with the next record only. No record ends
+// within a header, or so soon after one that it is not the first record to end there.
+func (f feed) writePosition(ctx context.Context, conn *pgx.Conn) (position int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, f.timeouts.response)
 	defer cancel()
 	var page int64
 	err = conn.QueryRow(ctx, `SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint, current_setting('wal_block_size')::bigint`).Scan(&position, &page)
 	if err != nil {
 		return 0, err
 	}
-	if within := position % page; within <= longestPageHead {
-		position -= within
+	if offset := position % page; offset <= maxPageHeader {
+		position -= offset
 	}
 	return position, nil
 }
 
-// replayed reports whether the replica is at a position of the log, and not when it
-// doesn't answer. A server that replays nothing is no replica any more, or none yet.
+// replayed reports whether the replica has reached a position of the log. It returns false if
+// the replica doesn't respond. A server that replays nothing is not a replica, or not one any
+// more, and counts as having reached every position.
 func (f feed) replayed(ctx context.Context, position int64) (reached bool) {
-	ctx, cancel := context.WithTimeout(ctx, f.patience.answer)
+	ctx, cancel := context.WithTimeout(ctx, f.timeouts.response)
 	defer cancel()
-	err := f.reading.GetContext(ctx, &reached,
-		`SELECT coalesce(pg_last_wal_replay_lsn() - '0/0'::pg_lsn >= $1::bigint, true)`, position)
+	err := f.reading.QueryRow(ctx,
+		`SELECT coalesce(pg_last_wal_replay_lsn() - '0/0'::pg_lsn >= $1::bigint, true)`, position).Scan(&reached)
 	return err == nil && reached
 }

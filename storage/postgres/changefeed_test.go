@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jmoiron/sqlx"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/childtest"
@@ -20,36 +20,37 @@ import (
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
 )
 
-// feedTestPatience is how long a test waits for what a feed should say.
-const feedTestPatience = 30 * time.Second
+// testTimeout is how long a test waits for something that should happen. It is long enough for
+// any machine.
+const testTimeout = 2 * time.Minute
 
-// view is what a listener derives from the records of the consumers whom a test writes:
-// their snapshots, as they were when it was told to read them.
+// view is a listener that keeps the snapshots of the consumers that a test writes, as they
+// were when the feed reported a change.
 type view struct {
 	t      *testing.T
-	reader consumer.SnapshotReader
+	reader consumer.Reader
 
 	mu              sync.Mutex
 	ids             map[uint64]string
-	shown           map[string]consumer.Snapshot // without those who are not found
-	told            map[string]time.Time         // when each was told first
+	shown           map[string]consumer.Snapshot // without consumers that are not found
+	reported        map[string]time.Time         // when the first change of each was reported
 	due             map[string]due
-	following, lost int           // how often that was said
-	confirmed       time.Time     // the latest moment
-	news            chan struct{} // holds a token when something was said
+	following, lost int           // the number of calls
+	confirmed       time.Time     // the latest time
+	news            chan struct{} // holds a token after a call of the feed
 }
 
-// due is what must be shown of a consumer once a moment after this one is confirmed.
+// due is the state of a consumer that the view must have when a later time is confirmed.
 type due struct {
 	since time.Time
 	found bool
 }
 
-func newView(t *testing.T, reader consumer.SnapshotReader) *view {
-	return &view{t: t, reader: reader, ids: map[uint64]string{}, shown: map[string]consumer.Snapshot{}, told: map[string]time.Time{}, due: map[string]due{}, news: make(chan struct{}, 1)}
+func newView(t *testing.T, reader consumer.Reader) *view {
+	return &view{t: t, reader: reader, ids: map[uint64]string{}, shown: map[string]consumer.Snapshot{}, reported: map[string]time.Time{}, due: map[string]due{}, news: make(chan struct{}, 1)}
 }
 
-// knows must be called before a consumer is written.
+// knows adds a consumer to the view. It must be called before the consumer is written.
 func (v *view) knows(id string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -57,7 +58,7 @@ func (v *view) knows(id string) {
 }
 
 func hashOf(id string) uint64 {
-	return consumer.ConsumerKey{OrganizationID: "org_1", ConsumerID: id}.Hash()
+	return consumer.Key{OrganizationID: "org_1", ConsumerID: id}.Hash()
 }
 
 func (v *view) Following() {
@@ -70,10 +71,10 @@ func (v *view) Following() {
 
 func (v *view) Lost() { v.note(func() { v.lost++ }) }
 
-func (v *view) Changed(consumers []uint64) {
+func (v *view) Changed(change consumer.Change) {
 	var known []string
 	v.mu.Lock()
-	for _, hash := range consumers {
+	for _, hash := range change.Consumers {
 		if id, ok := v.ids[hash]; ok {
 			known = append(known, id)
 		}
@@ -82,20 +83,20 @@ func (v *view) Changed(consumers []uint64) {
 	v.read(known)
 	v.note(func() {
 		for _, id := range known {
-			if _, ok := v.told[id]; !ok {
-				v.told[id] = time.Now()
+			if _, ok := v.reported[id]; !ok {
+				v.reported[id] = time.Now()
 			}
 		}
 	})
 }
 
-// Confirmed holds the feed to it.
+// Confirmed checks that everything before the confirmed time was reported.
 func (v *view) Confirmed(moment time.Time) {
 	v.note(func() {
 		v.confirmed = moment
 		for id, d := range v.due {
 			if _, found := v.shown[id]; d.since.Before(moment) && found != d.found {
-				v.t.Errorf("of %s, found is %t, want %t since %v, and %v is confirmed", id, found, d.found, d.since, moment)
+				v.t.Errorf("consumer %s: found is %t, want %t since %v, and %v is confirmed", id, found, d.found, d.since, moment)
 			}
 		}
 	})
@@ -125,11 +126,11 @@ func (v *view) read(ids []string) {
 	}
 }
 
-// patientSnapshot reads also while the server is away for a moment.
-func patientSnapshot(reader consumer.SnapshotReader, id string) (s consumer.Snapshot, err error) {
-	for begun := time.Now(); time.Since(begun) < feedTestPatience; {
+// patientSnapshot reads a snapshot, and retries while the server is down.
+func patientSnapshot(reader consumer.Reader, id string) (s consumer.Snapshot, err error) {
+	for begun := time.Now(); time.Since(begun) < testTimeout; {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		s, err = reader.Snapshot(ctx, "org_1", id)
+		s, err = reader.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: id})
 		cancel()
 		if err == nil || errors.Is(err, consumer.ErrNotFound) {
 			break
@@ -138,10 +139,10 @@ func patientSnapshot(reader consumer.SnapshotReader, id string) (s consumer.Snap
 	return s, err
 }
 
-// until waits for a condition, which it asks with the view locked.
+// until waits for a condition. It calls holds with the view locked.
 func (v *view) until(what string, holds func() bool) {
 	v.t.Helper()
-	patience := time.After(feedTestPatience)
+	patience := time.After(testTimeout)
 	for {
 		v.mu.Lock()
 		ok := holds()
@@ -152,31 +153,31 @@ func (v *view) until(what string, holds func() bool) {
 		select {
 		case <-v.news:
 		case <-patience:
-			v.t.Fatalf("waited in vain for: %s", what)
+			v.t.Fatalf("timeout: %s", what)
 		}
 	}
 }
 
-func (v *view) untilTold(id string) {
+func (v *view) untilReported(id string) {
 	v.t.Helper()
-	v.until(id+" is told", func() bool { _, ok := v.told[id]; return ok })
+	v.until(id+" is reported", func() bool { _, ok := v.reported[id]; return ok })
 }
 
-// confirmedAgain waits until a moment after the call is confirmed.
+// confirmedAgain waits until a time after the call is confirmed.
 func (v *view) confirmedAgain() {
 	v.t.Helper()
 	begun := time.Now()
 	v.until("a later moment is confirmed", func() bool { return v.confirmed.After(begun) })
 }
 
-// toldAt returns when a consumer was told first, or the zero time.
-func (v *view) toldAt(id string) time.Time {
+// reportedAt returns when the first change of a consumer was reported, or the zero time.
+func (v *view) reportedAt(id string) time.Time {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.told[id]
+	return v.reported[id]
 }
 
-// counts returns how often it was told Following and Lost.
+// counts returns the numbers of calls of Following and Lost.
 func (v *view) counts() (following, lost int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -192,7 +193,7 @@ func (v *view) write(store *postgres.Store, id string) {
 	}
 }
 
-// wantStored waits until it shows what is stored of all whom it knows.
+// wantStored waits until the view equals what is stored.
 func (v *view) wantStored(store *postgres.Store) {
 	v.t.Helper()
 	stored := map[string]consumer.Snapshot{}
@@ -210,22 +211,29 @@ func (v *view) wantStored(store *postgres.Store) {
 	if len(stored) == 0 {
 		v.t.Fatal("nothing is stored")
 	}
-	v.until(fmt.Sprintf("all %d of %d are shown as they are stored", len(stored), len(all)), func() bool {
-		return len(stored) == len(v.shown) && cmp.Equal(stored, v.shown) // which takes long, with the view locked
+	v.until(fmt.Sprintf("the view equals the %d stored of %d consumers", len(stored), len(all)), func() bool {
+		return len(stored) == len(v.shown) && cmp.Equal(stored, v.shown) // slow, while the view is locked
 	})
 }
 
-// changes is the method of a Store, or one with less patience.
+// changes is the method Changes of a Store, or one with other timeouts.
 type changes func(context.Context, consumer.ChangeListener) error
 
-// impatient returns the changes of a Store that soon takes for lost what doesn't answer.
-func impatient(store *postgres.Store) changes {
+// withShortTimeouts returns a feed that soon treats a server that doesn't respond as lost.
+func withShortTimeouts(store *postgres.Store) changes {
 	return func(ctx context.Context, listener consumer.ChangeListener) error {
-		return store.ChangesWithin(ctx, listener, 500*time.Millisecond, time.Second)
+		return store.ChangesWithin(ctx, listener, 20*time.Millisecond, 500*time.Millisecond, time.Second)
 	}
 }
 
-// listen has the view told until the test ends.
+// withFrequentProbes returns a feed that loses no server, however slow the machine is.
+func withFrequentProbes(store *postgres.Store) changes {
+	return func(ctx context.Context, listener consumer.ChangeListener) error {
+		return store.ChangesWithin(ctx, listener, 20*time.Millisecond, testTimeout, testTimeout)
+	}
+}
+
+// listen passes changes to the view until the test ends.
 func (v *view) listen(follow changes) {
 	v.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(v.t.Context()))
@@ -239,14 +247,14 @@ func (v *view) listen(follow changes) {
 	})
 }
 
-// follow is listen, and returns once nothing can be missed.
+// follow is like listen, and returns when the feed follows.
 func (v *view) follow(follow changes) {
 	v.t.Helper()
 	v.listen(follow)
-	v.until("following", func() bool { return v.following > 0 })
+	v.until("Following was called", func() bool { return v.following > 0 })
 }
 
-// keepWriting writes and erases consumers, each of them once, until it is stopped. Writes
+// keepWriting writes and erases consumers, each of them once, until stop is called. Writes
 // may fail.
 func (v *view) keepWriting(store *postgres.Store) (written *atomic.Int64, stop func()) {
 	var stopping atomic.Bool
@@ -263,7 +271,9 @@ func (v *view) keepWriting(store *postgres.Store) (written *atomic.Int64, stop f
 				})
 				erasing := n%5 == 0
 				if erasing {
-					err = within(v.t, time.Second, func(ctx context.Context) error { return store.Erase(ctx, "org_1", id) })
+					err = within(v.t, time.Second, func(ctx context.Context) error {
+						return store.Erase(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: id})
+					})
 				}
 				if err == nil {
 					written.Add(1)
@@ -277,51 +287,54 @@ func (v *view) keepWriting(store *postgres.Store) (written *atomic.Int64, stop f
 	return written, stop
 }
 
-// wantConvergence interrupts a feed several times while others write. Each time it must
-// say so and follow again, and in the end nothing may have been missed.
+// wantConvergence interrupts a feed several times during writes. Each time the feed must
+// report the loss and follow again, and in the end no change may have been missed.
 func wantConvergence(t *testing.T, v *view, writer *postgres.Store, follow changes, interrupt func()) {
 	t.Helper()
 	v.follow(follow)
 	_, stop := v.keepWriting(writer)
 	for range 4 {
 		v.mu.Lock()
-		told, following, lost := len(v.told), v.following, v.lost
+		reported, following, lost := len(v.reported), v.following, v.lost
 		v.mu.Unlock()
-		v.until("a change is told", func() bool { return len(v.told) > told })
+		v.until("a change is reported", func() bool { return len(v.reported) > reported })
 		interrupt()
-		v.until("lost, and following again", func() bool { return v.lost > lost && v.following > following })
+		v.until("Lost and then Following was called", func() bool { return v.lost > lost && v.following > following })
 	}
 	stop()
 	v.wantStored(writer)
 }
 
-func TestAKilledConnectionMissesNothing(t *testing.T) {
+func TestKilledConnectionMissesNothing(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	here, there, raw := newStore(t, url), newStore(t, url), openRaw(t, url)
 	wantConvergence(t, newView(t, here), there, here.Changes, func() { killListeners(t, raw) })
 }
 
-// killListeners ends the connections that listen.
-func killListeners(t *testing.T, raw *sqlx.DB) {
+// killListeners terminates the connections that listen.
+func killListeners(t *testing.T, raw *pgxpool.Pool) {
 	t.Helper()
-	eventually(t, "a listener is killed", func() bool {
+	eventually(t, "a listener was terminated", func() bool {
 		return count(t, raw, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 			WHERE datname = current_database() AND query SIMILAR TO '(LISTEN|NOTIFY) rejoin_changes%'`) > 0
 	})
 }
 
-func TestACrashOfTheServerMissesNothing(t *testing.T) {
+func TestCrashedServerMissesNothing(t *testing.T) {
+	t.Parallel()
 	cluster := postgrestest.Start(t)
 	url := cluster.URL(t)
 	here, there := newStore(t, url), newStore(t, url)
 	wantConvergence(t, newView(t, here), there, here.Changes, func() { cluster.Stop(t); cluster.Start(t) })
 }
 
-func TestASilentConnectionMissesNothing(t *testing.T) {
+func TestSilentConnectionMissesNothing(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	cable, there := newCable(t, url), newStore(t, url)
 	here := openWith(t, postgres.Options{URL: url, ListenURL: cable.url})
-	wantConvergence(t, newView(t, here), there, impatient(here), cable.lose)
+	wantConvergence(t, newView(t, here), there, withShortTimeouts(here), cable.lose)
 }
 
 func openWith(t *testing.T, options postgres.Options) *postgres.Store {
@@ -338,42 +351,44 @@ func openWith(t *testing.T, options postgres.Options) *postgres.Store {
 	return store
 }
 
-// TestAConnectionThatFallsSilentBeforeItListens does so while it waits for an answer.
-func TestAConnectionThatFallsSilentBeforeItListens(t *testing.T) {
+// TestConnectionFallsSilentBeforeListening cuts the connection while it waits for a response.
+func TestConnectionFallsSilentBeforeListening(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	cable, there, raw := newCable(t, url), newStore(t, url), openRaw(t, url)
 	here := openWith(t, postgres.Options{URL: url, ListenURL: cable.url})
-	held := holdTable(t, raw, "goose_db_version", "ACCESS EXCLUSIVE")
-	defer held.Rollback()
+	held := holdTable(t, raw, "rejoin_schema_version", "ACCESS EXCLUSIVE")
 	v := newView(t, here)
-	v.listen(impatient(here))
-	eventually(t, "it asks for the schema's version", func() bool { return waiting(t, raw, "relation") > 0 })
+	v.listen(withShortTimeouts(here))
+	eventually(t, "the feed reads the schema version", func() bool { return waiting(t, raw, "relation") > 0 })
 	cable.lose()
-	if err := held.Rollback(); err != nil {
+	if err := held.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	v.until("following", func() bool { return v.following > 0 })
+	v.until("Following was called", func() bool { return v.following > 0 })
 	v.write(there, "cons_1")
-	v.untilTold("cons_1")
+	v.untilReported("cons_1")
 }
 
-// TestAQuietConnectionIsKept lets nothing happen, until it was tried several times.
-func TestAQuietConnectionIsKept(t *testing.T) {
+// TestQuietConnectionIsKept changes nothing until several probes have been sent.
+func TestQuietConnectionIsKept(t *testing.T) {
+	t.Parallel()
 	store := newStore(t, postgrestest.URL(t))
 	v := newView(t, store)
-	v.follow(store.Changes)
+	v.follow(withFrequentProbes(store))
 	for range 4 {
 		v.confirmedAgain()
 	}
 	v.write(store, "cons_1")
-	v.untilTold("cons_1")
+	v.untilReported("cons_1")
 	if following, lost := v.counts(); following != 1 || lost != 0 {
-		t.Errorf("it was told Following %d times and Lost %d times, want 1 and 0", following, lost)
+		t.Errorf("Following was called %d times and Lost %d times, want 1 and 0", following, lost)
 	}
 }
 
-// TestAnotherProcessIsHeard also logs how long it takes.
-func TestAnotherProcessIsHeard(t *testing.T) {
+// TestChangesOfAnotherProcess also logs the latency.
+func TestChangesOfAnotherProcess(t *testing.T) {
+	t.Parallel()
 	const writes = 200
 	url := postgrestest.URL(t)
 	store := newStore(t, url)
@@ -391,23 +406,24 @@ func TestAnotherProcessIsHeard(t *testing.T) {
 		if len(ids) == 0 {
 			t.Fatalf("the child said:\n%s", said)
 		}
-		v.untilTold(ids[0])
-		took = append(took, max(0, v.toldAt(ids[0]).Sub(acknowledged)))
+		v.untilReported(ids[0])
+		took = append(took, max(0, v.reportedAt(ids[0]).Sub(acknowledged)))
 	}
 	if _, said := child.Acknowledged(1); child.Wait() != nil {
 		t.Error(said)
 	}
 	slices.Sort(took)
-	t.Logf("told after the write returned: median %v, p99 %v, at most %v", took[writes/2], took[writes*99/100], took[writes-1])
+	t.Logf("reported after the write returned: median %v, p99 %v, at most %v", took[writes/2], took[writes*99/100], took[writes-1])
 	v.wantStored(store)
 }
 
 func TestChangesEndWithTheStore(t *testing.T) {
+	t.Parallel()
 	store := newStore(t, postgrestest.URL(t))
 	v := newView(t, store)
 	ended := make(chan error, 1)
 	go func() { ended <- store.Changes(context.Background(), v) }()
-	v.until("following", func() bool { return v.following > 0 })
+	v.until("Following was called", func() bool { return v.following > 0 })
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -418,11 +434,12 @@ func TestChangesEndWithTheStore(t *testing.T) {
 		t.Errorf("Changes of a closed store returned %v, want ErrUnavailable", err)
 	}
 	if following, lost := v.counts(); following != 1 || lost != 1 {
-		t.Errorf("it was told Following %d times and Lost %d times, want 1 each", following, lost)
+		t.Errorf("Following was called %d times and Lost %d times, want 1 each", following, lost)
 	}
 }
 
 func TestChangesNeedTheSchema(t *testing.T) {
+	t.Parallel()
 	for rule, schema := range map[string]func(*testing.T, string){
 		"never migrated": func(*testing.T, string) {},
 		"a newer one":    func(t *testing.T, url string) { newStore(t, url); makeNewer(t, url) },
@@ -436,15 +453,16 @@ func TestChangesNeedTheSchema(t *testing.T) {
 				t.Errorf("Changes returned %v, want ErrSchema", err)
 			}
 			if following, lost := v.counts(); following != 0 || lost != 0 {
-				t.Errorf("it was told Following %d times and Lost %d times, want never", following, lost)
+				t.Errorf("Following was called %d times and Lost %d times, want never", following, lost)
 			}
 		})
 	}
 }
 
-// TestListenURLIsWhereItListens closes the way of URL to notifications, as a pooler that
-// works by transactions does.
-func TestListenURLIsWhereItListens(t *testing.T) {
+// TestListenURL uses a URL through a pooler in transaction mode, which passes no notifications
+// on.
+func TestListenURL(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	newStore(t, url)
 	pooled := newPooler(t, url, poolsTransactions)
@@ -452,46 +470,49 @@ func TestListenURLIsWhereItListens(t *testing.T) {
 	v := newView(t, store)
 	v.follow(store.Changes)
 	v.write(store, "cons_1")
-	v.untilTold("cons_1")
+	v.untilReported("cons_1")
 }
 
-// TestWhereNothingIsHeardNothingIsFollowed also makes sure that it tries again.
-func TestWhereNothingIsHeardNothingIsFollowed(t *testing.T) {
+// TestFeedWithoutNotificationsIsNotFollowed also checks that the feed retries.
+func TestFeedWithoutNotificationsIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	url, other := postgrestest.URL(t), postgrestest.URL(t)
 	newStore(t, url)
 	newStore(t, other)
 	for rule, listenURL := range map[string]string{
-		"through a pooler of transactions": newPooler(t, url, poolsTransactions),
-		"in another database":              other,
+		"through a pooler in transaction mode": newPooler(t, url, poolsTransactions),
+		"in another database":                  other,
 	} {
 		t.Run(rule, func(t *testing.T) {
 			cable := newCable(t, listenURL)
 			store := openWith(t, postgres.Options{URL: url, ListenURL: cable.url})
 			v := newView(t, store)
-			v.listen(impatient(store))
-			eventually(t, "it has tried twice", func() bool { return cable.made.Load() >= 3 })
+			v.listen(withShortTimeouts(store))
+			eventually(t, "the feed has connected twice", func() bool { return cable.made.Load() >= 3 })
 			if following, lost := v.counts(); following != 0 || lost != 0 {
-				t.Errorf("it was told Following %d times and Lost %d times, want never", following, lost)
+				t.Errorf("Following was called %d times and Lost %d times, want never", following, lost)
 			}
 		})
 	}
 }
 
-func TestAPoolerOfSessionsIsNoObstacle(t *testing.T) {
+func TestPoolerInSessionMode(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	newStore(t, url)
 	store := openWith(t, postgres.Options{URL: newPooler(t, url, poolsSessions)})
 	v := newView(t, store)
-	v.follow(impatient(store))
+	v.follow(withFrequentProbes(store))
 	v.write(store, "cons_1")
-	v.untilTold("cons_1")
+	v.untilReported("cons_1")
 	v.confirmedAgain()
 	if following, lost := v.counts(); following != 1 || lost != 0 {
-		t.Errorf("it was told Following %d times and Lost %d times, want 1 and 0", following, lost)
+		t.Errorf("Following was called %d times and Lost %d times, want 1 and 0", following, lost)
 	}
 }
 
-func TestAnybodysNotificationDoesNoHarm(t *testing.T) {
+func TestForeignNotificationsAreIgnored(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	store, raw := newStore(t, url), openRaw(t, url)
 	v := newView(t, store)
@@ -500,30 +521,30 @@ func TestAnybodysNotificationDoesNoHarm(t *testing.T) {
 		"nothing":             "",
 		"too short":           "0123456789abcde",
 		"no hexadecimal":      "0123456789abcdeg",
-		"text":                "consumers have changed, please read anew",
+		"text":                "consumers have changed",
 		"a letter of 2 bytes": "0123456789abcdé",
-		"nobody's":            fmt.Sprintf("%016x", hashOf("nobody")),
+		"of no consumer":      fmt.Sprintf("%016x", hashOf("nobody")),
 		"the longest":         fmt.Sprintf("%07999d", 0),
 	} {
 		execRaw(t, raw, `SELECT pg_notify('rejoin_changes', $1)`, payload)
 		id := "cons_" + fmt.Sprint(len(rule))
 		v.write(store, id)
-		v.untilTold(id)
+		v.untilReported(id)
 	}
 	v.knows("cons_partly")
 	execRaw(t, raw, `SELECT pg_notify('rejoin_changes', $1)`, fmt.Sprintf("%016xjunk", hashOf("cons_partly")))
-	v.untilTold("cons_partly")
+	v.untilReported("cons_partly")
 	if following, lost := v.counts(); following != 1 || lost != 0 {
-		t.Errorf("it was told Following %d times and Lost %d times, want 1 and 0", following, lost)
+		t.Errorf("Following was called %d times and Lost %d times, want 1 and 0", following, lost)
 	}
 }
 
-func FuzzHashesOf(f *testing.F) {
+func FuzzChangeOf(f *testing.F) {
 	for _, payload := range []string{"", "0123456789abcdef", "0123456789ABCDEF0", "\xff123456789abcdef", "0123456789abcdef0123456789abcdeg"} {
 		f.Add(payload)
 	}
 	f.Fuzz(func(t *testing.T, payload string) {
-		hashes := postgres.HashesOf(payload)
+		hashes := postgres.ChangeOf(payload).Consumers
 		if len(hashes) > len(payload)/16 {
 			t.Errorf("%d hashes in %d bytes", len(hashes), len(payload))
 		}
@@ -531,7 +552,7 @@ func FuzzHashesOf(f *testing.F) {
 		for _, hash := range hashes {
 			again += fmt.Sprintf("%016x", hash)
 		}
-		if diff := cmp.Diff(hashes, postgres.HashesOf(again)); diff != "" {
+		if diff := cmp.Diff(hashes, postgres.ChangeOf(again).Consumers); diff != "" {
 			t.Errorf("read again (-first +second):\n%s", diff)
 		}
 	})

@@ -6,71 +6,52 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// anyErased also returns the schema's version, to spare a round trip.
-const anyErased = `
-SELECT ` + schemaVersion + ` AS schema_version, EXISTS (
-	SELECT 1 FROM erasures
-	WHERE (organization_id, consumer_digest) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))) AS erased`
-
-// Erase implements [consumer.Eraser]. It waits for the organization's writes that
-// are running, and they for it. The server's files hold what was erased until it
-// vacuums the tables and recycles its log; a replica follows when it catches up.
-func (s *Store) Erase(ctx context.Context, organizationID, consumerID string) error {
-	key := consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: consumerID}
-	return translate(ctx, "erase consumer", s.erase(ctx, key))
-}
-
-func (s *Store) erase(ctx context.Context, key consumer.ConsumerKey) error {
+// Erase implements [consumer.Lifecycle]. It waits for the running writes of the organization,
+// and they wait for it. The server's files contain the erased data until the server vacuums
+// the tables and recycles its log, and a replica contains it until it has caught up.
+func (s *Store) Erase(ctx context.Context, key consumer.Key) (err error) {
+	defer translateTo(&err, ctx, "erase consumer")
 	if err := key.Validate(); err != nil {
 		return err
 	}
-	return s.transact(ctx, withoutWriters(key.OrganizationID), func(ctx context.Context, t transaction) error {
-		if err := t.requireSchema(ctx); err != nil {
-			return err
-		}
+	return s.transact(ctx, []advisoryLock{removalLock(key.OrganizationID)}, func(ctx context.Context, t transaction) error {
 		return t.erase(ctx, key)
 	})
 }
 
-func (t transaction) erase(ctx context.Context, key consumer.ConsumerKey) error {
+func (t transaction) erase(ctx context.Context, key consumer.Key) error {
+	merged, err := t.merged(ctx, []consumer.Key{key})
+	if err != nil && !isErased(err) {
+		return err
+	}
+	if err := t.deleteRecords(ctx, key); err != nil {
+		return err
+	}
+	digest := key.Digest()
+	if _, err := t.Exec(ctx, putErased, key.OrganizationID, digest[:]); err != nil {
+		return err
+	}
+	if _, err := t.Exec(ctx, endAliases, key.OrganizationID, key.ConsumerID); err != nil {
+		return err
+	}
+	t.changed(key)
+	if successor, ok := merged[key]; ok { // it may no longer have won an auction
+		t.changed(consumer.Key{OrganizationID: key.OrganizationID, ConsumerID: successor})
+	}
+	return nil
+}
+
+// deleteRecords deletes the profile, all records and all events of a consumer.
+func (t transaction) deleteRecords(ctx context.Context, key consumer.Key) error {
 	for _, statement := range []string{
 		`DELETE FROM consumers WHERE organization_id = $1 AND id = $2`,
 		`DELETE FROM participations WHERE organization_id = $1 AND consumer_id = $2`,
 		`DELETE FROM admissions WHERE organization_id = $1 AND consumer_id = $2`,
+		`DELETE FROM events WHERE organization_id = $1 AND consumer_id = $2`,
 	} {
-		if _, err := t.ExecContext(ctx, statement, key.OrganizationID, key.ConsumerID); err != nil {
+		if _, err := t.Exec(ctx, statement, key.OrganizationID, key.ConsumerID); err != nil {
 			return err
 		}
-	}
-	t.changed(key)
-	digest := key.Digest()
-	_, err := t.ExecContext(ctx,
-		`INSERT INTO erasures (organization_id, consumer_digest) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-		key.OrganizationID, digest[:])
-	return err
-}
-
-// refuseErased returns consumer.ErrErased, without saying who it was, when any of
-// the consumers was erased. The transaction must hold the locks of a write.
-func (t transaction) refuseErased(ctx context.Context, keys []consumer.ConsumerKey) error {
-	var found struct {
-		SchemaVersion int64 `db:"schema_version"`
-		Erased        bool  `db:"erased"`
-	}
-	err := t.GetContext(ctx, &found, anyErased,
-		column(keys, func(k consumer.ConsumerKey) string { return k.OrganizationID }),
-		column(keys, func(k consumer.ConsumerKey) []byte {
-			digest := k.Digest()
-			return digest[:]
-		}))
-	if err != nil {
-		return err
-	}
-	if err := checkSchema(found.SchemaVersion); err != nil {
-		return err
-	}
-	if found.Erased {
-		return consumer.ErrErased
 	}
 	return nil
 }

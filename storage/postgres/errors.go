@@ -2,12 +2,9 @@ package postgres
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,28 +13,32 @@ import (
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-// translate turns whatever failed into an error of the module, said what was being
-// done. It is the only place that knows SQLSTATEs. The driver's errors go no
-// further, not even wrapped: the server's quote values and users, those of a failed
-// connection the host and the database.
-func translate(ctx context.Context, doing string, err error) error {
+// translate turns an error into an error of the module and says what failed. It is the only
+// place that decides by SQLSTATEs. It does not wrap the driver's errors, because those of the
+// server quote values and users, and those of a failed connection the host and the database.
+func translate(ctx context.Context, operation string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case row.Said(err):
-		return fmt.Errorf("%s: %w", doing, err)
+	case row.IsPublic(err):
+		return fmt.Errorf("%s: %w", operation, err)
 	}
 	if ended := ended(ctx); ended != nil {
-		return fmt.Errorf("%s: %w", doing, ended)
+		return fmt.Errorf("%s: %w", operation, ended)
 	}
 	if sentinel := sentinelOf(err); sentinel != nil {
-		return fmt.Errorf("%s: %w: %s", doing, sentinel, reason(err))
+		return fmt.Errorf("%s: %w: %s", operation, sentinel, reason(err))
 	}
-	return fmt.Errorf("%s: %s", doing, reason(err))
+	return fmt.Errorf("%s: %s", operation, reason(err))
 }
 
-// ended is the context's error, also in the moment between its deadline, at which the
-// network gives up, and the timer that says so.
+// translateTo translates the error of a method when the method returns.
+func translateTo(err *error, ctx context.Context, operation string) {
+	*err = translate(ctx, operation, *err)
+}
+
+// ended returns the context's error. It also returns it between the deadline, at which the
+// network gives up, and the timer that ends the context.
 func ended(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
@@ -45,67 +46,65 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// sentinelOf returns nil for what can only be a mistake in this package.
+// sentinelOf returns nil for an error that only a mistake in this package can cause.
 func sentinelOf(err error) error {
-	var connecting *pgconn.ConnectError
+	var connect *pgconn.ConnectError
 	code := sqlState(err)
-	if code == "" || errors.As(err, &connecting) {
-		return consumer.ErrUnavailable // no connection, or none any more
+	if code == "" || errors.As(err, &connect) {
+		return consumer.ErrUnavailable // there is no connection
 	}
 	if isSchemaMismatch(err) {
 		return consumer.ErrSchema
+	}
+	switch code {
+	case "42501", // insufficient privilege
+		"42P05": // duplicate prepared statement: the pooler does not track them
+		return consumer.ErrUnavailable
 	}
 	switch code[:2] {
 	case "21", // cardinality violation
 		"22", // data exception
 		"23", // integrity constraint violation
 		"42": // syntax error
-		if code == "42501" { // insufficient privilege
-			return consumer.ErrUnavailable
-		}
-		if code == "42P05" { // duplicate prepared statement: a pooler that doesn't track them
-			return consumer.ErrUnavailable
-		}
 		return nil
 	}
-	// Class 08 (connection), 25 (read-only, or a time limit of the server), 26 (a
-	// pooler that loses prepared statements), 28 and 3D (not let in), 53 (out of room
-	// or of connections), 55 (busy), 57 (shutting down, starting, or stopped by
-	// somebody), 58 (its system), F0, XX and their like.
+	// The remaining classes are about the server's condition: 08 (connection), 25 (read-only,
+	// or a time limit of the server), 26 (a prepared statement that a pooler lost), 28 and 3D
+	// (authorization), 53 (resources), 55 (locks), 57 (shutdown or cancellation), 58 (system
+	// error), F0, XX and others.
 	return consumer.ErrUnavailable
 }
 
-// isSchemaMismatch reports whether a statement met another schema than the one that
-// it was written for. The statements are constants, proven on this schema.
+// isSchemaMismatch reports whether a statement met another schema than the one that it was
+// written for. The statements are constants that are tested with their schema.
 func isSchemaMismatch(err error) bool {
 	switch sqlState(err) {
 	case "42P01", // undefined table
 		"42703", // undefined column
-		"42P07", // duplicate table: a migration met somebody else's
-		"42P10", // invalid column reference: no such key to conflict with
+		"42P07", // duplicate table: a migration met another program's table
+		"42P10", // invalid column reference: there is no such key to conflict with
 		"42804", // datatype mismatch
-		"42883", // undefined function or operator: a column of another type
-		"22P02", // invalid text representation: an id in a column that holds none
+		"42883", // undefined function or operator: a column has another type
+		"22P02", // invalid text representation: a column for ids has another type
 		"428C9", // generated column: it was an ordinary one
-		"0A000": // feature not supported: a prepared statement's columns have changed
+		"0A000": // feature not supported: the columns of a prepared statement have changed
 		return true
 	}
 	return false
 }
 
-// isConcurrencyFailure reports whether the server undid a transaction for the sake
-// of another one, so that the same transaction may succeed now.
+// isConcurrencyFailure reports whether the server rolled a transaction back because of another
+// one, so that the same transaction may succeed when it is repeated.
 func isConcurrencyFailure(err error) bool {
 	code := sqlState(err)
 	return code == "40001" || code == "40P01" // serialization failure, deadlock
 }
 
-// isReadOnly reports whether the server is none that can be written to, such as a
-// primary that has become a standby.
+// isReadOnly reports whether the server cannot be written to, such as a primary that has
+// become a standby.
 func isReadOnly(err error) bool { return sqlState(err) == "25006" }
 
-// sqlState returns the server's code, or nothing when it wasn't the server who said
-// so.
+// sqlState returns the server's code, or the empty string if the error is not the server's.
 func sqlState(err error) string {
 	var result *pgconn.PgError
 	if errors.As(err, &result) && len(result.Code) == 5 {
@@ -114,23 +113,10 @@ func sqlState(err error) string {
 	return ""
 }
 
-// reason says what happened in words that hold no value, no name and no address.
-func reason(err error) string {
-	if code := sqlState(err); code != "" {
-		return "SQLSTATE " + code
-	}
-	var number syscall.Errno
-	var timeout net.Error
-	var name *net.DNSError
-	switch {
-	case errors.As(err, &name):
-		return "the server's name cannot be resolved"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "the server took too long"
-	case errors.As(err, &number):
-		return number.Error()
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, pgconn.ErrConnClosed):
-		return "the connection was lost"
-	}
-	return "no connection"
+// isConnectionLost reports whether a connection ended without an error of the server.
+func isConnectionLost(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, pgconn.ErrConnClosed)
 }
+
+// isErased reports whether a consumer was erased.
+func isErased(err error) bool { return errors.Is(err, consumer.ErrErased) }

@@ -2,9 +2,10 @@ package postgres
 
 import (
 	"context"
+	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
@@ -12,51 +13,83 @@ import (
 // RequiredSchema is the version that this program needs.
 const RequiredSchema = requiredSchema
 
-// The statements let tests look at their plans.
-const (
+// The statements are exported for tests of their plans.
+var (
 	ProfileStatement   = profileStatement
 	ProfilesStatement  = profilesStatement
 	SnapshotStatement  = snapshotStatement
 	ExportStatement    = exportStatement
 	APIKeyStatement    = apiKeyStatement
 	APIKeysStatement   = apiKeysStatement
-	AnyErased          = anyErased
+	FormerConsumers    = formerConsumers
+	DistributionRecord = distributionStatement
+	MoveAliases        = moveAliases
+	PurgeMembers       = purgeMembers
+	PurgeDistributions = purgeDistributions
 	MergeState         = mergeState
 	MoveParticipations = moveParticipations
 	MoveAdmissions     = moveAdmissions
 	PurgeParticipation = purgeParticipations
 	PurgeAdmissions    = purgeAdmissions
 	AnyConflict        = anyConflict
+	EventsStatement    = eventsStatement
+	GuestMembers       = guestMembers
+	MoveEvents         = moveEvents
 	RevokeAPIKey       = revokeAPIKey
 )
 
-// Primary and Reading let tests look at the pools.
-func (s *Store) Primary() *sqlx.DB { return s.primary.DB }
-func (s *Store) Reading() *sqlx.DB { return s.reading.DB }
+// Primary and Reading return the pools.
+func (s *Store) Primary() *pgxpool.Pool { return s.primary }
+func (s *Store) Reading() *pgxpool.Pool { return s.reading }
 
-// ChangesWithin is Changes with less patience.
-func (s *Store) ChangesWithin(ctx context.Context, listener consumer.ChangeListener, answer, replica time.Duration) error {
-	return s.changesWithin(ctx, listener, feedPatience{answer: answer, replica: replica})
+// ChangesWithin is Changes with shorter timeouts.
+func (s *Store) ChangesWithin(ctx context.Context, listener consumer.ChangeListener, probe, response, replica time.Duration) error {
+	return s.changes(ctx, listener, feedTimeouts{probe: probe, response: response, replica: replica})
 }
 
-// HashesOf reads a notification.
-func HashesOf(payload string) []uint64 { return hashesOf(payload) }
-
-// BreakReads makes every snapshot panic until it is mended.
-func (s *Store) BreakReads() (mend func()) {
-	whole := s.snapshots.pool
-	s.snapshots.pool = &pool{turns: whole.turns}
-	return func() { s.snapshots.pool = whole }
+// ChangeOf reads the payload of a notification.
+func ChangeOf(payload string) (change consumer.Change) {
+	appendChange(&change, payload)
+	return change
 }
 
-// TakeTurn takes a place inside the gate.
-func (s *Store) TakeTurn(ctx context.Context) (leave func(), err error) {
-	return s.snapshots.turns.Leave, s.snapshots.turns.Enter(ctx)
+// BreakReads makes every snapshot panic until repair is called.
+func (s *Store) BreakReads() (repair func()) {
+	pool := s.snapshots.pool
+	s.snapshots.pool = nil
+	return func() { s.snapshots.pool = pool }
 }
 
-// Waiting is how many callers wait to be taken along.
+// OccupyReads makes every further read wait until release is called.
+func (s *Store) OccupyReads() (release func()) {
+	b := s.snapshots
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.limit - b.inFlight
+	b.inFlight = b.limit
+	return func() {
+		for range n {
+			b.next()
+		}
+	}
+}
+
+// Waiting returns the number of callers whose reads wait for a round trip.
 func (s *Store) Waiting() int {
 	s.snapshots.mu.Lock()
 	defer s.snapshots.mu.Unlock()
 	return len(s.snapshots.waiting)
+}
+
+// MigrationFiles returns the migrations in their order.
+func MigrationFiles(t testing.TB) (files []string) {
+	t.Helper()
+	for version := range int64(requiredSchema) {
+		file, err := migrationFile(version + 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	return files
 }

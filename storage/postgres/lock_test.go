@@ -8,59 +8,62 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/postgres"
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
 )
 
-// eventually waits for what another process does.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(testTimeout)
 	poll := time.NewTicker(2 * time.Millisecond)
 	defer poll.Stop()
 	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatalf("in vain waited until %s", what)
+			t.Fatalf("timeout: %s", what)
 		case <-poll.C:
 		}
 	}
 }
 
 // count returns the number that a statement selects.
-func count(t *testing.T, db *sqlx.DB, statement string, parameters ...any) (n int) {
+func count(t *testing.T, db *pgxpool.Pool, statement string, parameters ...any) (n int) {
 	t.Helper()
-	if err := db.GetContext(t.Context(), &n, statement, parameters...); err != nil {
+	if err := db.QueryRow(t.Context(), statement, parameters...).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 	return n
 }
 
-// waiting counts the connections of this database that wait for a lock of a type.
-func waiting(t *testing.T, db *sqlx.DB, lock string) int {
+// waiting returns the number of connections to this database that wait for a lock of a type.
+func waiting(t *testing.T, db *pgxpool.Pool, lock string) int {
 	t.Helper()
 	return count(t, db, `SELECT count(*) FROM pg_stat_activity
 		WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = $1`, lock)
 }
 
-// holdTable lets nobody write a table, and in the stronger mode nobody read it,
-// until the transaction ends.
-func holdTable(t *testing.T, db *sqlx.DB, table, mode string) *sqlx.Tx {
+// holdTable locks a table in a transaction: SHARE mode blocks writes, ACCESS EXCLUSIVE mode also
+// blocks reads.
+func holdTable(t *testing.T, db *pgxpool.Pool, table, mode string) pgx.Tx {
 	t.Helper()
-	tx, err := db.BeginTxx(t.Context(), nil)
+	tx, err := db.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.ExecContext(t.Context(), `LOCK TABLE `+table+` IN `+mode+` MODE`); err != nil {
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE `+table+` IN `+mode+` MODE`); err != nil {
 		t.Fatal(err)
 	}
 	return tx
 }
 
 func TestStoresOnOneDatabaseLoseNoWrite(t *testing.T) {
+	t.Parallel()
 	const writes = 50
 	url := postgrestest.URL(t)
 	stores := []*postgres.Store{newStore(t, url), newStore(t, url)}
@@ -86,18 +89,22 @@ func TestStoresOnOneDatabaseLoseNoWrite(t *testing.T) {
 	}
 }
 
-// TestLateWriteDoesNotRevive stops a write between its question who was erased and
-// its answer, and lets the consumer go meanwhile. It holds whatever level of
-// isolation the server gives by default.
+// TestLateWriteDoesNotRevive stops a write after it has read which consumers were erased, and
+// removes its consumer meanwhile. The default isolation level must not matter.
 func TestLateWriteDoesNotRevive(t *testing.T) {
-	for name, goes := range map[string]func(context.Context, *postgres.Store) error{
-		"an erased consumer": func(ctx context.Context, store *postgres.Store) error {
-			return store.Erase(ctx, "org_1", "cons_going")
-		},
-		"a merged guest": func(ctx context.Context, store *postgres.Store) error {
-			_, err := store.Merge(ctx, "org_1", "cons_going", "cons_staying")
+	t.Parallel()
+	for name, c := range map[string]struct {
+		remove func(context.Context, *postgres.Store) error
+		want   error // of a later write
+		moved  int   // the number of late participations of the other consumer
+	}{
+		"an erased consumer": {func(ctx context.Context, store *postgres.Store) error {
+			return store.Erase(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_going"})
+		}, consumer.ErrErased, 0},
+		"a merged guest": {func(ctx context.Context, store *postgres.Store) error {
+			_, err := store.Merge(ctx, consumer.Merge{OrganizationID: "org_1", GuestID: "cons_going", ConsumerID: "cons_staying"})
 			return err
-		},
+		}, nil, 1},
 	} {
 		for _, level := range []string{"read committed", "repeatable read", "serializable"} {
 			t.Run(name+" with "+level, func(t *testing.T) {
@@ -118,44 +125,48 @@ func TestLateWriteDoesNotRevive(t *testing.T) {
 						t.Errorf("Write: %v", err)
 					}
 				})
-				eventually(t, "the write has asked who was erased", func() bool { return waiting(t, raw, "relation") == 1 })
+				eventually(t, "the write has read which consumers were erased", func() bool { return waiting(t, raw, "relation") == 1 })
 				all.Go(func() {
-					if err := goes(t.Context(), other); err != nil {
-						t.Errorf("making it go: %v", err)
+					if err := c.remove(t.Context(), other); err != nil {
+						t.Errorf("removing the consumer: %v", err)
 					}
 				})
 				eventually(t, "the other waits for the write", func() bool { return waiting(t, raw, "advisory") == 1 })
-				if err := held.Rollback(); err != nil {
+				if err := held.Rollback(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				all.Wait()
 				for _, table := range []string{"participations", "admissions"} {
 					if n := count(t, raw, `SELECT count(*) FROM `+table+` WHERE consumer_id = 'cons_going'`); n != 0 {
-						t.Errorf("%d %s are left", n, table)
+						t.Errorf("%d %s remain", n, table)
 					}
 				}
-				if _, err := writer.Consumer(t.Context(), "org_1", "cons_going"); !errors.Is(err, consumer.ErrNotFound) {
+				if _, err := writer.Consumer(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_going"}); !errors.Is(err, consumer.ErrNotFound) {
 					t.Errorf("Consumer returned the error %v, want ErrNotFound", err)
 				}
-				if _, err := writer.Write(t.Context(), late); !errors.Is(err, consumer.ErrErased) {
-					t.Errorf("Write returned the error %v, want ErrErased", err)
+				if n := count(t, raw, `SELECT count(*) FROM participations WHERE consumer_id = 'cons_staying' AND id = 'queue_late'`); n != c.moved {
+					t.Errorf("%d late participations were moved, want %d", n, c.moved)
+				}
+				if result, err := writer.Write(t.Context(), late); !errors.Is(err, c.want) || result.Applied != 0 {
+					t.Errorf("Write returned %+v and the error %v, want the error %v", result, err, c.want)
 				}
 			})
 		}
 	}
 }
 
-// TestWaitingWriteIsRefused lets a write wait for an erasure instead.
+// TestWaitingWriteIsRefused makes a write wait for an erasure.
 func TestWaitingWriteIsRefused(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	store, raw := newStore(t, url), openRaw(t, url)
 	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
 		t.Fatal(err)
 	}
-	held := holdTable(t, raw, "erasures", "SHARE")
+	held := holdTable(t, raw, "former_consumers", "SHARE")
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := store.Erase(t.Context(), "org_1", "cons_1"); err != nil {
+		if err := store.Erase(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); err != nil {
 			t.Errorf("Erase: %v", err)
 		}
 	})
@@ -166,18 +177,19 @@ func TestWaitingWriteIsRefused(t *testing.T) {
 		}
 	})
 	eventually(t, "the write waits for the erasure", func() bool { return waiting(t, raw, "advisory") == 1 })
-	if _, err := store.Write(t.Context(), consumer.Batch{Consumers: []consumer.Consumer{{OrganizationID: "org_2", ID: "cons_1", CreatedAt: moment()}}}); err != nil {
+	if _, err := store.Write(t.Context(), consumer.Batch{Consumers: []consumer.Consumer{{OrganizationID: "org_2", ID: "cons_1", CreatedAt: moment(), UpdatedAt: moment()}}}); err != nil {
 		t.Errorf("Write to another organization: %v", err)
 	}
-	if err := held.Rollback(); err != nil {
+	if err := held.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	all.Wait()
 }
 
-// TestEverythingAtOnce lets all kinds of transactions meet in random order on few
-// records: no deadlock and nothing else but what the contract names reaches a caller.
+// TestEverythingAtOnce runs all kinds of transactions concurrently on few records: a call
+// returns no deadlock and only errors of its contract.
 func TestEverythingAtOnce(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	stores := []*postgres.Store{newStore(t, url), newStore(t, url)}
 	const rounds = 40
@@ -188,7 +200,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				for n := range rounds {
 					var batch consumer.Batch
 					for i := range 20 {
-						one := aConsumer(fmt.Sprintf("cons_%d", (i*(w+1)*(s+3)+n)%20)) // others in another order
+						one := aConsumer(fmt.Sprintf("cons_%d", (i*(w+1)*(s+3)+n)%20)) // each writer in another order
 						one.Participations[0].UpdatedAt = moment().Add(time.Duration(n) * time.Second)
 						one.Participations[0].Status = []consumer.Status{consumer.StatusQueued, consumer.StatusLeft}[(n+i)%2]
 						one.Consumers[0].OrganizationID = fmt.Sprintf("org_%d", i%3)
@@ -207,7 +219,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 		all.Go(func() {
 			for n := range rounds {
-				if _, err := store.Purge(t.Context(), moment().Add(time.Duration(n)*time.Second), 7); err != nil {
+				if _, err := store.Purge(t.Context(), consumer.Purge{Before: moment().Add(time.Duration(n) * time.Second), Limit: 7}); err != nil {
 					t.Errorf("Purge: %v", err)
 				}
 			}
@@ -218,10 +230,10 @@ func TestEverythingAtOnce(t *testing.T) {
 				if _, err := store.Write(t.Context(), guest); err != nil {
 					t.Errorf("Write: %v", err)
 				}
-				if _, err := store.Merge(t.Context(), "org_1", guest.Consumers[0].ID, "cons_0"); err != nil && !errors.Is(err, consumer.ErrNotFound) {
+				if _, err := store.Merge(t.Context(), consumer.Merge{OrganizationID: "org_1", GuestID: guest.Consumers[0].ID, ConsumerID: "cons_0"}); err != nil && !errors.Is(err, consumer.ErrNotFound) {
 					t.Errorf("Merge: %v", err)
 				}
-				if err := store.Erase(t.Context(), "org_1", guest.Consumers[0].ID); err != nil {
+				if err := store.Erase(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: guest.Consumers[0].ID}); err != nil {
 					t.Errorf("Erase: %v", err)
 				}
 			}
@@ -233,22 +245,22 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 }
 
-// wantIdle holds when nobody uses the store: a connection that stays in use has
-// leaked. One that is just being made, for a caller who has left, counts as well.
+// wantIdle checks that no connection of an unused store is in use: such a connection has
+// leaked. A connection that is being made for a canceled call counts for a moment.
 func wantIdle(t *testing.T, store *postgres.Store) {
 	t.Helper()
-	eventually(t, "no connection is in use", func() bool { return store.Primary().Stats().InUse == 0 })
-	if stats := store.Primary().Stats(); stats.OpenConnections > stats.MaxOpenConnections {
-		t.Errorf("%d connections are open", stats.OpenConnections)
+	eventually(t, "no connection is in use", func() bool { return store.Primary().Stat().AcquiredConns() == 0 })
+	if stat := store.Primary().Stat(); stat.TotalConns() > stat.MaxConns() {
+		t.Errorf("%d connections are open", stat.TotalConns())
 	}
 }
 
-// TestCancelledCallStopsItsStatement lets a call wait for a table that it will not
-// get, and looks at the server.
-func TestCancelledCallStopsItsStatement(t *testing.T) {
+// TestCanceledCallStopsItsStatement cancels a call that waits for a table lock.
+func TestCanceledCallStopsItsStatement(t *testing.T) {
+	t.Parallel()
 	for name, call := range map[string]func(context.Context, *postgres.Store) error{
 		"a read": func(ctx context.Context, store *postgres.Store) error {
-			_, err := store.Snapshot(ctx, "org_1", "cons_1")
+			_, err := store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 			return err
 		},
 		"a write": func(ctx context.Context, store *postgres.Store) error {
@@ -258,17 +270,12 @@ func TestCancelledCallStopsItsStatement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := postgrestest.URL(t)
-			store, raw := newStore(t, url), openRaw(t, url)
+			store, raw := newNarrowStore(t, url), openRaw(t, url)
 			if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
 				t.Fatal(err)
 			}
-			store.Primary().SetMaxOpenConns(1)
-			var before, after int
-			if err := store.Primary().Get(&before, `SELECT pg_backend_pid()`); err != nil {
-				t.Fatal(err)
-			}
+			before := count(t, store.Primary(), `SELECT pg_backend_pid()`)
 			held := holdTable(t, raw, "consumers", "ACCESS EXCLUSIVE")
-			defer held.Rollback()
 			for range 5 {
 				ctx, cancel := context.WithCancel(t.Context())
 				failed := make(chan error)
@@ -279,22 +286,22 @@ func TestCancelledCallStopsItsStatement(t *testing.T) {
 				if err := <-failed; !errors.Is(err, context.Canceled) {
 					t.Errorf("the call returned the error %v, want context.Canceled", err)
 				}
-				if waited := time.Since(begun); waited > 5*time.Second {
-					t.Errorf("the cancelled call took %v", waited)
+				if waited := time.Since(begun); waited > testTimeout {
+					t.Errorf("the canceled call took %v", waited)
 				}
 				if n := waiting(t, raw, "relation"); n != 0 {
-					t.Errorf("%d statements go on", n)
+					t.Errorf("%d statements are still running", n)
 				}
 				if n := count(t, raw, `SELECT count(*) FROM pg_stat_activity
 					WHERE datname = current_database() AND state LIKE 'idle in transaction%' AND pid = $1`, before); n != 0 {
-					t.Error("the transaction goes on")
+					t.Error("the transaction is still open")
 				}
 			}
 			wantIdle(t, store)
-			if err := store.Primary().Get(&after, `SELECT pg_backend_pid()`); err != nil || before != after {
-				t.Errorf("the connection was replaced: process %d is now %d, error %v", before, after, err)
+			if after := count(t, store.Primary(), `SELECT pg_backend_pid()`); after != before {
+				t.Errorf("the connection was replaced: process %d is now %d", before, after)
 			}
-			if err := held.Rollback(); err != nil {
+			if err := held.Rollback(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			wantConsumer(t, store, "cons_1")
@@ -302,9 +309,10 @@ func TestCancelledCallStopsItsStatement(t *testing.T) {
 	}
 }
 
-// TestCancelledCallsLeaveTheStoreWhole cancels reads and writes at random moments;
-// the calls that follow on the same connections must not be hit.
-func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
+// TestCanceledCallsDoNotAffectOthers cancels reads and writes at random times. The next calls
+// on the same connections must succeed.
+func TestCanceledCallsDoNotAffectOthers(t *testing.T) {
+	t.Parallel()
 	store := newStore(t, postgrestest.URL(t))
 	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
 		t.Fatal(err)
@@ -314,14 +322,14 @@ func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
 		all.Go(func() {
 			for n := range 100 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n%20)*100*time.Microsecond)
-				if _, err := store.Snapshot(ctx, "org_1", "cons_1"); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				if _, err := store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("Snapshot: %v", err)
 				}
 				if _, err := store.Write(ctx, aConsumer(fmt.Sprintf("cons_%d", w))); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("Write: %v", err)
 				}
 				cancel()
-				if _, err := store.Snapshot(t.Context(), "org_1", "cons_1"); err != nil {
+				if _, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); err != nil {
 					t.Errorf("Snapshot afterwards: %v", err)
 				}
 			}
@@ -335,8 +343,9 @@ func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
 }
 
 func TestWaitingForAConnectionEndsWithTheDeadline(t *testing.T) {
+	t.Parallel()
 	store := newNarrowStore(t, postgrestest.URL(t))
-	only, err := store.Primary().Connx(t.Context())
+	only, err := store.Primary().Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,10 +358,39 @@ func TestWaitingForAConnectionEndsWithTheDeadline(t *testing.T) {
 			t.Errorf("%s returned the error %v, want context.DeadlineExceeded", method, err)
 		}
 	}
-	if err := only.Close(); err != nil {
-		t.Fatal(err)
-	}
+	only.Release()
 	if err := store.Ping(t.Context()); err != nil {
 		t.Errorf("Ping: %v", err)
+	}
+}
+
+// TestLocksAreFew writes records of many organizations at once: the server has one lock table
+// for all databases.
+func TestLocksAreFew(t *testing.T) {
+	t.Parallel()
+	const organizations, most = 20_000, 256
+	url := postgrestest.URL(t)
+	store, raw := newStore(t, url), openRaw(t, url)
+	var batch consumer.Batch
+	for n := range organizations {
+		batch.Consumers = append(batch.Consumers, consumer.Consumer{
+			OrganizationID: fmt.Sprintf("org_%d", n), ID: "cons_1", CreatedAt: moment(), UpdatedAt: moment(),
+		})
+	}
+	held := holdTable(t, raw, "consumers", "SHARE")
+	written := make(chan error, 1)
+	go func() {
+		_, err := store.Write(t.Context(), batch)
+		written <- err
+	}()
+	eventually(t, "the write waits for the table", func() bool { return waiting(t, raw, "relation") == 1 || len(written) > 0 })
+	if n := count(t, raw, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1919249007`); n > most {
+		t.Errorf("the write holds %d locks", n)
+	}
+	if err := held.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-written; err != nil {
+		t.Errorf("Write: %v", err)
 	}
 }

@@ -2,53 +2,72 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
-	"time"
 
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
+// Each file records its version in the version table, so the schema is also recognized when
+// another tool has run the files.
+//
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate brings the schema of the database to the version of this program, each
-// step in a transaction of its own. It does nothing when it is there already, and
-// may be called by any number of processes at once: they take turns, as long as
-// their contexts allow. It returns [consumer.ErrSchema] when a newer program has
-// migrated the database, when the database holds other tables of the same names, or
-// when its encoding is not UTF8.
-func (s *Store) Migrate(ctx context.Context) error {
-	return translate(ctx, "migrate postgres database", s.migrate(ctx))
+// Migrations returns the SQL files that [Store.Migrate] runs, in the order of their names.
+// They are for programs that migrate all their tables with one tool, such as goose, whose
+// annotations they have. Run each file in a transaction of its own. Each file records its
+// version in the table rejoin_schema_version, so a Store recognizes the schema and refuses a
+// newer one, whichever tool ran the files.
+func Migrations() fs.FS {
+	files, _ := fs.Sub(migrations, "migrations") // fails only if the name is not a valid path
+	return files
 }
 
-func (s *Store) migrate(ctx context.Context) error {
-	before, err := currentSchema(ctx, s.primary)
-	if err != nil {
-		return err
+// Migrate brings the schema of the database to the version that this program needs. Each
+// step is a transaction of its own. Migrate does nothing if the schema has that version, and
+// any number of processes may call it at once: they take turns, for as long as their contexts
+// allow. Their lock ends with the transaction, so Migrate also works through a pooler in
+// transaction mode.
+//
+// The table rejoin_schema_version records the steps. Other programs may use goose with its
+// default table in the same database.
+//
+// Migrate returns [consumer.ErrSchema] if a newer program has migrated the database, if the
+// database has other tables with the same names, or if its encoding is not UTF8.
+func (s *Store) Migrate(ctx context.Context) (err error) {
+	defer translateTo(&err, ctx, "migrate postgres database")
+	for {
+		done, err := s.isMigrated(ctx)
+		if err != nil || done {
+			return err
+		}
+		if err := s.requireEncoding(ctx); err != nil {
+			return err
+		}
+		if err := s.migrateStep(ctx); err != nil {
+			return err
+		}
 	}
-	if before >= requiredSchema {
-		return checkSchema(before)
-	}
-	if err := s.requireEncoding(ctx); err != nil {
-		return err
-	}
-	if err := s.migrateUp(ctx); err != nil {
-		return err
-	}
-	return requireSchema(ctx, s.primary) // a newer program may have been faster
 }
 
-// requireEncoding sees to it that every text can be stored, and that the order of
-// bytes is the one that decides between writes.
+// isMigrated reports whether the database has the required version in the version table.
+func (s *Store) isMigrated(ctx context.Context) (bool, error) {
+	recorded, err := recordedSchema(ctx, s.primary)
+	if err != nil || recorded < requiredSchema {
+		return false, err
+	}
+	return true, checkSchema(recorded)
+}
+
+// requireEncoding makes sure that every text can be stored, and that it compares in the
+// byte order that decides between writes.
 func (s *Store) requireEncoding(ctx context.Context) error {
 	var encoding string
-	if err := s.primary.GetContext(ctx, &encoding, `SELECT current_setting('server_encoding')`); err != nil {
+	if err := s.primary.QueryRow(ctx, `SELECT current_setting('server_encoding')`).Scan(&encoding); err != nil {
 		return err
 	}
 	if encoding != "UTF8" {
@@ -57,59 +76,41 @@ func (s *Store) requireEncoding(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) migrateUp(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
+// migrateStep applies the next migration. It asks for the version again, because another
+// process may have been faster while this one waited for the lock.
+func (s *Store) migrateStep(ctx context.Context) error {
+	return withConnection(ctx, s.primary, func(conn *pgx.Conn) error {
+		t := newTransaction(conn)
+		return t.attempt(ctx, []advisoryLock{migrationLock()}, func(ctx context.Context, t transaction) error {
+			recorded, err := recordedSchema(ctx, t)
+			if err != nil || recorded >= requiredSchema {
+				return err
+			}
+			if recorded == 0 {
+				if adopted, err := t.adoptLegacy(ctx); err != nil || adopted {
+					return err
+				}
+			}
+			return t.apply(ctx, recorded+1)
+		})
+	})
+}
+
+// apply runs the migration to a version.
+func (t transaction) apply(ctx context.Context, version int64) error {
+	file, err := migrationFile(version)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, s.primary.DB.DB, files,
-		goose.WithSessionLocker(sessionLocker{}),
-		goose.WithDisableGlobalRegistry(true),
-		goose.WithLogger(goose.NopLogger()),
-	)
+	_, err = t.Exec(ctx, file)
+	return err
+}
+
+func migrationFile(version int64) (string, error) {
+	entries, err := migrations.ReadDir("migrations")
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = provider.Up(ctx)
-	return err
-}
-
-const (
-	// lockPause keeps the attempts to get the lock of the migrations apart.
-	lockPause = 50 * time.Millisecond
-	// unlockPatience is how long giving it back may take. It is gone with the
-	// connection in any case.
-	unlockPatience = 5 * time.Second
-)
-
-// sessionLocker lets one process migrate at a time. Goose's own asks every few
-// seconds, for some minutes; this one is prompt, and waits as long as the context
-// allows. It asks again and again instead of waiting in the statement, because an
-// index that is built concurrently would wait for that statement to end.
-type sessionLocker struct{}
-
-var _ lock.SessionLocker = sessionLocker{}
-
-func (sessionLocker) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	for {
-		var locked bool
-		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockSpace, lockMigrations).Scan(&locked); err != nil {
-			return err
-		}
-		if locked {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(lockPause):
-		}
-	}
-}
-
-func (sessionLocker) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, unlockPatience)
-	defer cancel()
-	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1, $2)`, lockSpace, lockMigrations)
-	return err
+	file, err := migrations.ReadFile("migrations/" + entries[version-1].Name())
+	return string(file), err
 }

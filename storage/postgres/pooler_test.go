@@ -11,11 +11,11 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// pooler is what is between a client and one connection to the server. It may change a
-// message of the server's, and says whether the client gets it.
+// pooler handles the messages from the server to a client. It may modify a message, and
+// reports whether the client receives it.
 type pooler func(message pgproto3.BackendMessage, process uint32) bool
 
-// poolsSessions does as PgBouncer does by sessions: it alone knows the server's process.
+// poolsSessions acts like PgBouncer in session mode, which hides the server's process id.
 func poolsSessions(message pgproto3.BackendMessage, _ uint32) bool {
 	if key, ok := message.(*pgproto3.BackendKeyData); ok {
 		key.ProcessID = 1
@@ -23,14 +23,14 @@ func poolsSessions(message pgproto3.BackendMessage, _ uint32) bool {
 	return true
 }
 
-// poolsTransactions does as PgBouncer does by transactions, for a client who has the pool
-// alone: a notification comes through within a transaction only, and so does his own.
+// poolsTransactions acts like PgBouncer in transaction mode with a single client: the client
+// receives only its own notifications.
 func poolsTransactions(message pgproto3.BackendMessage, process uint32) bool {
 	notification, ok := message.(*pgproto3.NotificationResponse)
 	return !ok || notification.PID == process
 }
 
-// newPooler returns a URL that leads to a database through a pooler.
+// newPooler returns the URL of a database through a pooler.
 func newPooler(t *testing.T, database string, pools pooler) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)
@@ -57,7 +57,7 @@ func newPooler(t *testing.T, database string, pools pooler) string {
 	return u.String()
 }
 
-// pass passes messages on until one of the two hangs up.
+// pass forwards messages until a connection is closed.
 func (pools pooler) pass(client io.Writer, server io.Reader) {
 	messages, process := pgproto3.NewFrontend(server, io.Discard), uint32(0)
 	for {

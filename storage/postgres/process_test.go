@@ -11,12 +11,13 @@ import (
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
 )
 
-// TestChild is what the children of these tests run.
+// TestChild runs in the child processes of other tests.
 func TestChild(t *testing.T) {
 	childtest.Run(t, func(t *testing.T, database string) consumer.Writer { return newStore(t, database) }, aConsumer)
 }
 
 func TestProcessesMigrateAndWriteAtOnce(t *testing.T) {
+	t.Parallel()
 	const children, writes = 3, 100
 	url := postgrestest.URL(t)
 	var started []childtest.Child
@@ -46,8 +47,9 @@ func TestProcessesMigrateAndWriteAtOnce(t *testing.T) {
 	wantSchemaVersion(t, store, postgres.RequiredSchema)
 }
 
-// TestAcknowledgedWritesSurviveAKill kills a writing process at random moments.
+// TestAcknowledgedWritesSurviveAKill kills a writing process at random times.
 func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	var all []string
 	for round := range 20 {
@@ -62,8 +64,7 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 	}
 }
 
-// checkAfterCrash holds when what is stored is what was acknowledged, and possibly
-// more, but nothing by halves.
+// checkAfterCrash checks that all acknowledged writes are stored, and no write in part.
 func checkAfterCrash(t *testing.T, url string, acknowledged []string) {
 	t.Helper()
 	store := openStore(t, url)
@@ -75,6 +76,6 @@ func checkAfterCrash(t *testing.T, url string, acknowledged []string) {
 		FULL JOIN admissions AS a ON (a.organization_id, a.consumer_id) = (c.organization_id, c.id)
 		WHERE c.id IS NULL OR p.id IS NULL OR a.distribution_id IS NULL`
 	if n := count(t, store.Primary(), halves); n != 0 {
-		t.Errorf("%d consumers are half-written", n)
+		t.Errorf("%d consumers are stored in part", n)
 	}
 }

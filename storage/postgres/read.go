@@ -6,120 +6,130 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-// Every statement that reads returns the schema's version beside what it reads, so
-// that a program that runs while a newer one migrates finds out within the same
-// round trip. For that it returns one row also when there is nothing to read.
+// Every statement that reads also returns the schema version, so a program that is running
+// while a newer one migrates notices within the same round trip. It therefore returns a row
+// even if there is nothing to read.
 
-const profileStatement = `
+var profileStatement = `
 SELECT ` + schemaVersion + ` AS schema_version,
-	(SELECT record FROM consumers
+	(SELECT ` + row.Counting("consumers", "record") + ` FROM consumers
 	WHERE organization_id = $1 AND id = $2) AS profile`
 
-const profilesStatement = `
+var profilesStatement = `
 SELECT ` + schemaVersion + ` AS schema_version,
-	(SELECT string_agg(record, E'\n') FROM consumers
+	(SELECT string_agg(` + row.Counting("consumers", "record") + `, E'\n') FROM consumers
 	WHERE organization_id = $1 AND id = ANY ($2::text[])) AS profiles`
 
-const snapshotStatement = `
+var snapshotStatement = `
 SELECT ` + schemaVersion + ` AS schema_version,
-	(SELECT record FROM consumers
+	(SELECT ` + row.Counting("consumers", "record") + ` FROM consumers
 	WHERE organization_id = $1 AND id = $2) AS profile,
-	(SELECT string_agg(record, E'\n') FROM participations
-	WHERE organization_id = $1 AND consumer_id = $2 AND status_rank < $3) AS participations,
+	(` + participationsOf + ` AND ` + row.Counting("p", "status_rank") + ` < $3) AS participations,
 	(SELECT string_agg(record, E'\n') FROM admissions
 	WHERE organization_id = $1 AND consumer_id = $2 AND status_rank < $3) AS admissions`
 
-const exportStatement = `
+var exportStatement = `
 SELECT ` + schemaVersion + ` AS schema_version,
-	(SELECT record FROM consumers
+	(SELECT ` + row.Counting("consumers", "record") + ` FROM consumers
 	WHERE organization_id = $1 AND id = $2) AS profile,
-	(SELECT string_agg(record, E'\n') FROM participations
-	WHERE organization_id = $1 AND consumer_id = $2) AS participations,
+	(` + participationsOf + `) AS participations,
 	(SELECT string_agg(record, E'\n') FROM admissions
-	WHERE organization_id = $1 AND consumer_id = $2) AS admissions`
+	WHERE organization_id = $1 AND consumer_id = $2) AS admissions,
+	(SELECT 'yes' WHERE EXISTS (SELECT 1 FROM events
+	WHERE organization_id = $1 AND consumer_id = $2)) AS events`
+
+// participationsOf selects the participations of a consumer, each followed by its distribution
+// in the form that row.Columns reads.
+var participationsOf = `SELECT string_agg(` + row.Counting("p", "record") + ` || coalesce(E'\t' || coalesce(f.successor_id, '') || ` + row.Counting("d", "record") + `, ''), E'\n')
+	FROM participations AS p
+	LEFT JOIN distributions AS d
+		ON d.organization_id = p.organization_id AND d.type = p.type AND d.id = p.id
+	LEFT JOIN former_consumers AS f
+		ON f.organization_id = d.organization_id AND f.consumer_digest = ` + row.Counting("d", "winner_digest") + `
+	WHERE p.organization_id = $1 AND p.consumer_id = $2`
+
+var distributionStatement = `
+SELECT ` + schemaVersion + ` AS schema_version,
+	(SELECT ` + row.Counting("distributions", "record") + ` FROM distributions
+	WHERE organization_id = $1 AND type = $2 AND id = $3) AS distribution`
 
 const apiKeyStatement = `
 SELECT ` + schemaVersion + ` AS schema_version,
-	coalesce((SELECT organization_id FROM api_keys
+	(SELECT organization_id FROM api_keys
 	WHERE digest = $1
 		AND (expires_at IS NULL OR expires_at > $2)
-		AND (revoked_at IS NULL OR revoked_at > $2)), '') AS organization_id`
+		AND (revoked_at IS NULL OR revoked_at > $2)) AS organization_id`
 
-// Consumer implements [consumer.ProfileReader].
-func (s *Store) Consumer(ctx context.Context, organizationID, consumerID string) (consumer.Consumer, error) {
-	profile, err := s.profile(ctx, organizationID, consumerID)
-	return profile, translate(ctx, "read consumer", err)
-}
-
-func (s *Store) profile(ctx context.Context, organizationID, consumerID string) (consumer.Consumer, error) {
-	found, err := findOne(ctx, s.reading, profileStatement, organizationID, consumerID)
+// Consumer implements [consumer.Reader].
+func (s *Store) Consumer(ctx context.Context, key consumer.Key) (_ consumer.Consumer, err error) {
+	defer translateTo(&err, ctx, "read consumer")
+	found, err := queryRow(ctx, s.reading, profileStatement, idOrEmpty(key.OrganizationID), idOrEmpty(key.ConsumerID))
 	if err != nil {
 		return consumer.Consumer{}, err
 	}
 	if found.text(0) == "" {
 		return consumer.Consumer{}, consumer.ErrNotFound
 	}
-	return row.Found{Profile: found.text(0)}.Consumer(organizationID)
+	return row.Columns{Profile: found.text(0)}.Consumer(key.OrganizationID)
 }
 
-// Consumers implements [consumer.ProfilesReader].
-func (s *Store) Consumers(ctx context.Context, organizationID string, consumerIDs []string) (map[string]consumer.Consumer, error) {
-	profiles, err := s.profiles(ctx, organizationID, consumerIDs)
-	return profiles, translate(ctx, "read consumers", err)
-}
-
-func (s *Store) profiles(ctx context.Context, organizationID string, consumerIDs []string) (map[string]consumer.Consumer, error) {
-	found, err := find(ctx, s.reading, profilesStatement, possible(organizationID), row.PossibleIDs(consumerIDs))
+// Consumers implements [consumer.BulkReader].
+func (s *Store) Consumers(ctx context.Context, organizationID string, consumerIDs []string) (_ map[string]consumer.Consumer, err error) {
+	defer translateTo(&err, ctx, "read consumers")
+	found, err := queryRow(ctx, s.reading, profilesStatement, idOrEmpty(organizationID), row.ValidIDs(consumerIDs))
 	if err != nil {
 		return nil, err
 	}
-	return row.Found{Profiles: found.text(0)}.Consumers(organizationID)
+	return row.Columns{Profiles: found.text(0)}.Consumers(organizationID)
 }
 
-// Snapshot implements [consumer.SnapshotReader].
-func (s *Store) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
-	snapshot, err := s.snapshot(ctx, organizationID, consumerID)
-	return snapshot, translate(ctx, "read snapshot", err)
-}
-
-func (s *Store) snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
-	found, err := s.snapshots.find(ctx, consumer.ConsumerKey{OrganizationID: organizationID, ConsumerID: consumerID})
+// Snapshot implements [consumer.Reader].
+func (s *Store) Snapshot(ctx context.Context, key consumer.Key) (_ consumer.Snapshot, err error) {
+	defer translateTo(&err, ctx, "read snapshot")
+	found, err := s.snapshots.read(ctx, key)
 	if err != nil {
 		return consumer.Snapshot{}, err
 	}
 	if found.text(0) == "" {
 		return consumer.Snapshot{}, consumer.ErrNotFound
 	}
-	return found.ofConsumer().Snapshot(organizationID, consumerID)
+	return found.consumerColumns().Snapshot(key)
 }
 
-// Export implements [consumer.Exporter].
-func (s *Store) Export(ctx context.Context, organizationID, consumerID string) (consumer.Export, error) {
-	export, err := s.export(ctx, organizationID, consumerID)
-	return export, translate(ctx, "export consumer", err)
+// Distribution implements [consumer.DistributionReader].
+func (s *Store) Distribution(ctx context.Context, key consumer.DistributionKey) (_ consumer.Distribution, err error) {
+	defer translateTo(&err, ctx, "read distribution")
+	found, err := queryRow(ctx, s.reading, distributionStatement,
+		idOrEmpty(key.OrganizationID), idOrEmpty(string(key.Type)), idOrEmpty(key.ID))
+	if err != nil {
+		return consumer.Distribution{}, err
+	}
+	if found.text(0) == "" {
+		return consumer.Distribution{}, consumer.ErrNotFound
+	}
+	return row.Distribution(key.OrganizationID, found.text(0))
 }
 
-func (s *Store) export(ctx context.Context, organizationID, consumerID string) (consumer.Export, error) {
-	found, err := findOne(ctx, s.primary, exportStatement, organizationID, consumerID)
+// Export implements [consumer.Lifecycle].
+func (s *Store) Export(ctx context.Context, key consumer.Key) (_ consumer.Export, err error) {
+	defer translateTo(&err, ctx, "export consumer")
+	found, err := queryRow(ctx, s.primary, exportStatement, idOrEmpty(key.OrganizationID), idOrEmpty(key.ConsumerID))
 	if err != nil {
 		return consumer.Export{}, err
 	}
-	return found.ofConsumer().Export(organizationID, consumerID)
+	return found.consumerColumns().Export(key)
 }
 
-// OrganizationByKey implements [consumer.APIKeyReader].
-func (s *Store) OrganizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
-	organizationID, err := s.organizationByKey(ctx, digest, now)
-	return organizationID, translate(ctx, "read API key", err)
-}
-
-func (s *Store) organizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
-	found, err := find(ctx, s.primary, apiKeyStatement, digest[:], now.UnixMicro())
+// OrganizationByAPIKey implements [consumer.APIKeyFinder].
+func (s *Store) OrganizationByAPIKey(ctx context.Context, digest [32]byte, now time.Time) (_ string, err error) {
+	defer translateTo(&err, ctx, "read API key")
+	found, err := queryRow(ctx, s.primary, apiKeyStatement, digest[:], now.UnixMicro())
 	if err != nil {
 		return "", err
 	}
@@ -129,71 +139,23 @@ func (s *Store) organizationByKey(ctx context.Context, digest [32]byte, now time
 	return found.text(0), nil
 }
 
-// foundRow is the row of a statement that reads: the schema's version, then texts,
-// which are empty where the row has NULL or no more columns.
-type foundRow struct {
+// resultRow is the row of a statement that reads: the schema version, then texts, which
+// are empty where the row has NULL or no more columns.
+type resultRow struct {
 	schemaVersion int64
-	texts         [3]zeronull.Text
+	texts         [4]zeronull.Text
 }
 
-func (f *foundRow) scan(rows pgx.Rows) error {
-	columns := [...]any{&f.schemaVersion, &f.texts[0], &f.texts[1], &f.texts[2]}
+func (r *resultRow) scan(rows pgx.Rows) error {
+	columns := [...]any{&r.schemaVersion, &r.texts[0], &r.texts[1], &r.texts[2], &r.texts[3]}
 	return rows.Scan(columns[:len(rows.FieldDescriptions())]...)
 }
 
-func (f *foundRow) text(i int) string { return string(f.texts[i]) }
-
-// ofConsumer returns what the statements find that read all of a consumer.
-func (f *foundRow) ofConsumer() row.Found {
-	return row.Found{Profile: f.text(0), Participations: f.text(1), Admissions: f.text(2)}
-}
-
-// findOne returns what a statement finds of one consumer.
-func findOne(ctx context.Context, p *pool, statement, organizationID, consumerID string, more ...any) (foundRow, error) {
-	parameters := append([]any{possible(organizationID), possible(consumerID)}, more...)
-	return find(ctx, p, statement, parameters...)
-}
-
-// possible returns an id, or none when no record can have it: the server refuses
-// some texts as parameters, and nothing is found under the others either.
-func possible(id string) string {
-	if !consumer.ValidID(id) {
-		return ""
-	}
-	return id
-}
-
-// find returns the one row of a statement, provided that the schema is still the
-// one that the statement was written for.
-func find(ctx context.Context, p *pool, statement string, parameters ...any) (foundRow, error) {
-	if err := p.turns.Enter(ctx); err != nil {
-		return foundRow{}, err
-	}
-	defer p.turns.Leave()
-	return findInside(ctx, p, statement, parameters...)
-}
-
-// findInside is find for who is inside the gate.
-func findInside(ctx context.Context, p *pool, statement string, parameters ...any) (foundRow, error) {
-	var found foundRow
-	err := onConnection(ctx, p, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, statement, parameters...)
-		if err != nil {
-			return err
-		}
-		return found.scanOnly(rows)
-	})
-	if err != nil {
-		return foundRow{}, explainSchema(ctx, p, err)
-	}
-	return checked(ctx, found)
-}
-
-// scanOnly takes the one row of a result, and closes it.
-func (f *foundRow) scanOnly(rows pgx.Rows) error {
+// scanOnly scans the only row of a result and closes the result.
+func (r *resultRow) scanOnly(rows pgx.Rows) error {
 	defer rows.Close()
 	if rows.Next() {
-		if err := f.scan(rows); err != nil {
+		if err := r.scan(rows); err != nil {
 			return err
 		}
 	}
@@ -201,10 +163,43 @@ func (f *foundRow) scanOnly(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-// checked returns what was found, unless it must not be used.
-func checked(ctx context.Context, found foundRow) (foundRow, error) {
-	if err := ended(ctx); err != nil { // the answer may win the race against its cancellation
-		return foundRow{}, err
+func (r *resultRow) text(i int) string { return string(r.texts[i]) }
+
+// consumerColumns returns the columns of a statement that reads all about one consumer.
+func (r *resultRow) consumerColumns() row.Columns {
+	return row.Columns{Profile: r.text(0), Participations: r.text(1), Admissions: r.text(2), Events: r.text(3)}
+}
+
+// idOrEmpty returns id if a record can have it, and otherwise the empty string. The
+// server refuses some texts as parameters, and no record is stored under the others.
+func idOrEmpty(id string) string {
+	if !consumer.ValidID(id) {
+		return ""
 	}
-	return found, checkSchema(found.schemaVersion)
+	return id
+}
+
+// queryRow returns the row of a statement, provided that the schema is still the one
+// that the statement was written for.
+func queryRow(ctx context.Context, pool *pgxpool.Pool, statement string, parameters ...any) (resultRow, error) {
+	var r resultRow
+	err := withConnection(ctx, pool, func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, statement, parameters...)
+		if err != nil {
+			return err
+		}
+		return r.scanOnly(rows)
+	})
+	if err != nil {
+		return resultRow{}, explainSchema(ctx, pool, err)
+	}
+	return checked(ctx, r)
+}
+
+// checked returns the row, or an error when the row must not be used.
+func checked(ctx context.Context, r resultRow) (resultRow, error) {
+	if err := ended(ctx); err != nil { // the response may arrive before the cancellation takes effect
+		return resultRow{}, err
+	}
+	return r, checkSchema(r.schemaVersion)
 }

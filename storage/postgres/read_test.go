@@ -6,15 +6,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jmoiron/sqlx"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/postgres"
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
 )
 
-// fill enters so many rows that a plan matters.
-func fill(t *testing.T, raw *sqlx.DB) {
+// fill inserts enough rows for an index to pay off.
+func fill(t *testing.T, raw *pgxpool.Pool) {
 	t.Helper()
 	for _, statement := range []string{
 		`INSERT INTO consumers
@@ -23,8 +23,12 @@ func fill(t *testing.T, raw *sqlx.DB) {
 			SELECT 'org_' || n % 10, 'cons_' || n, 'queue', 'queue_1', n, n % 5 * 30, n, '{"id":"queue_1"}' FROM generate_series(1, 30000) AS n`,
 		`INSERT INTO admissions
 			SELECT 'org_' || n % 10, 'cons_' || n, 'queue', 'queue_1', n, 0, n, '{"id":"queue_1"}' FROM generate_series(1, 30000) AS n`,
-		`INSERT INTO erasures
-			SELECT 'org_' || n % 10, sha256(n::text::bytea) FROM generate_series(1, 30000) AS n`,
+		`INSERT INTO distributions
+			SELECT 'org_' || n % 10, 'queue', 'queue_' || n, n, 0, n, sha256(n::text::bytea), '{"type":"queue"}' FROM generate_series(1, 30000) AS n`,
+		`INSERT INTO events
+		SELECT 'org_1', 'event_' || n, 'cons_' || n % 5000, 'queue', 'queue_' || n % 7, '{}' FROM generate_series(1, 20000) AS n`,
+		`INSERT INTO former_consumers
+			SELECT 'org_' || n % 10, sha256(n::text::bytea), CASE WHEN n % 2 = 0 THEN 'cons_' || n END FROM generate_series(1, 30000) AS n`,
 		`INSERT INTO api_keys
 			SELECT 'org_' || n % 10000, sha256(n::text::bytea), 'secret', n FROM generate_series(1, 30000) AS n`,
 		`ANALYZE`,
@@ -33,13 +37,13 @@ func fill(t *testing.T, raw *sqlx.DB) {
 	}
 }
 
-// TestStatementsUseTheirIndexes looks at the plans on tables with statistics: those
-// for the parameters at hand, and those that the server makes for all of them.
+// TestStatementsUseTheirIndexes checks the plans on tables with statistics, both custom and
+// generic ones.
 func TestStatementsUseTheirIndexes(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	newStore(t, url)
-	raw := openRaw(t, url)
-	raw.SetMaxOpenConns(1) // prepared statements and settings belong to the connection
+	raw := openRaw(t, withParameter(t, url, "pool_max_conns", "1")) // a connection has its own settings and prepared statements
 	fill(t, raw)
 
 	const digest = `decode(repeat('00', 32), 'hex')`
@@ -49,36 +53,39 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 	}{
 		"profile":       {postgres.ProfileStatement, `'org_1', 'cons_1'`, []string{"consumers_pkey"}},
 		"profiles":      {postgres.ProfilesStatement, `'org_1', '{cons_1,cons_2}'`, []string{"consumers_pkey"}},
-		"snapshot":      {postgres.SnapshotStatement, `'org_1', 'cons_1', 100`, []string{"consumers_pkey", "participations_pkey", "admissions_pkey"}},
-		"export":        {postgres.ExportStatement, `'org_1', 'cons_1'`, []string{"consumers_pkey", "participations_pkey", "admissions_pkey"}},
+		"snapshot":      {postgres.SnapshotStatement, `'org_1', 'cons_1', 100`, []string{"consumers_pkey", "participations_pkey", "admissions_pkey", "distributions_pkey", "former_consumers_pkey"}},
+		"export":        {postgres.ExportStatement, `'org_1', 'cons_1'`, []string{"consumers_pkey", "participations_pkey", "admissions_pkey", "distributions_pkey", "former_consumers_pkey", "events_subject"}},
+		"events":        {postgres.EventsStatement, `'org_1', 'cons_1'`, []string{"events_subject"}},
+		"guest members": {postgres.GuestMembers, `'org_1', 'cons_1', 'cons_2'`, []string{"participations_pkey"}},
+		"moving events": {postgres.MoveEvents, `'org_1', 'cons_1', 'cons_2'`, []string{"events_subject"}},
 		"key":           {postgres.APIKeyStatement, digest + `, 0`, []string{"api_keys_digest"}},
 		"keys":          {postgres.APIKeysStatement, `'org_1'`, []string{"api_keys_pkey"}},
-		"erasures":      {postgres.AnyErased, `'{org_1}', ARRAY[` + digest + `]`, []string{"erasures_pkey"}},
+		"distribution":  {postgres.DistributionRecord, `'org_1', 'queue', 'queue_1'`, []string{"distributions_pkey"}},
+		"former":        {postgres.FormerConsumers, `'{org_1}', ARRAY[` + digest + `]`, []string{"former_consumers_pkey"}},
+		"aliases":       {postgres.MoveAliases, `'org_1', 'cons_1', 'cons_2'`, []string{"former_consumers_successor"}},
 		"key conflicts": {postgres.AnyConflict, `'{org_1}', ARRAY[` + digest + `], '{secret}'`, []string{"api_keys_digest"}},
 		"revocation":    {postgres.RevokeAPIKey, `'org_1', ` + digest + `, 0`, []string{"api_keys_"}},
 		"merge": {postgres.MergeState, `'org_1', 'cons_1', 'cons_2', ` + digest,
-			[]string{"erasures_pkey", "consumers_pkey", "participations_pkey", "admissions_pkey"}},
+			[]string{"former_consumers_pkey", "consumers_pkey", "participations_pkey", "admissions_pkey", "events_subject"}},
 		"moving participations":  {postgres.MoveParticipations, `'org_1', 'cons_1', 'cons_2'`, []string{"participations_pkey"}},
 		"moving admissions":      {postgres.MoveAdmissions, `'org_1', 'cons_1', 'cons_2'`, []string{"admissions_pkey"}},
-		"purging participations": {postgres.PurgeParticipation, `9999999999999999, 10`, []string{"participations_over"}},
+		"purging participations": {postgres.PurgeParticipation, `9999999999999999, 10`, []string{"participations_over", "events_subject"}},
 		"purging admissions":     {postgres.PurgeAdmissions, `9999999999999999, 10`, []string{"admissions_over"}},
+		"purging members":        {postgres.PurgeMembers, `5, 10, 100`, []string{"distributions_ended", "participations_distribution", "events_subject"}},
+		"purging distributions":  {postgres.PurgeDistributions, `5, 10`, []string{"distributions_ended", "participations_distribution", "events_subject"}},
 	} {
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 			t.Run(name+" with "+mode, func(t *testing.T) {
 				execRaw(t, raw, `SET plan_cache_mode = `+mode)
 				execRaw(t, raw, `PREPARE planned AS `+c.statement)
 				defer execRaw(t, raw, `DEALLOCATE planned`)
-				var steps []string
-				if err := raw.SelectContext(t.Context(), &steps, `EXPLAIN EXECUTE planned (`+c.parameters+`)`); err != nil {
-					t.Fatal(err)
-				}
-				plan := strings.Join(steps, "\n")
+				plan := strings.Join(values[string](t, raw, `EXPLAIN EXECUTE planned (`+c.parameters+`)`), "\n")
 				for _, index := range c.indexes {
 					if !strings.Contains(plan, "using "+index) && !strings.Contains(plan, "Bitmap Index Scan on "+index) {
 						t.Errorf("the plan doesn't use %s:\n%s", index, plan)
 					}
 				}
-				for _, table := range []string{"consumers", "participations", "admissions", "erasures", "api_keys"} {
+				for _, table := range []string{"consumers", "participations", "admissions", "former_consumers", "distributions", "events", "api_keys"} {
 					if strings.Contains(plan, "Seq Scan on "+table) {
 						t.Errorf("the plan reads all %s:\n%s", table, plan)
 					}
@@ -88,40 +95,39 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 	}
 }
 
-// TestSnapshotIsPreparedOnce also holds that it is one statement: the connection has
-// prepared no other to read a table.
+// TestSnapshotIsPreparedOnce also checks that a snapshot is one statement: the connection has
+// prepared no other statement that reads a table.
 func TestSnapshotIsPreparedOnce(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	newStore(t, url)
 	store := openStore(t, url)
 	for range 10 {
-		if _, err := store.Snapshot(t.Context(), "org_1", "cons_1"); !errors.Is(err, consumer.ErrNotFound) {
+		if _, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); !errors.Is(err, consumer.ErrNotFound) {
 			t.Fatal(err)
 		}
 	}
-	if n := store.Primary().Stats().OpenConnections; n != 1 {
-		t.Fatalf("reading one after another took %d connections", n)
+	if n := store.Primary().Stat().TotalConns(); n != 1 {
+		t.Fatalf("sequential reads took %d connections", n)
 	}
-	var statements []string
-	if err := store.Primary().SelectContext(t.Context(), &statements,
-		`SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%FROM consumers%' AND statement NOT LIKE '%pg_prepared%'`); err != nil {
-		t.Fatal(err)
-	}
+	statements := values[string](t, store.Primary(),
+		`SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%FROM consumers%' AND statement NOT LIKE '%pg_prepared%'`)
 	if diff := cmp.Diff([]string{postgres.SnapshotStatement}, statements); diff != "" {
 		t.Errorf("prepared statements (-want +got):\n%s", diff)
 	}
 }
 
-// TestDamagedRecordIsNotQuoted also holds that it is none of the module's errors:
-// trying again will not help.
+// TestDamagedRecordIsNotQuoted also checks that the error is not ErrUnavailable, because trying
+// again does not help.
 func TestDamagedRecordIsNotQuoted(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	store := newStore(t, url)
 	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
 		t.Fatal(err)
 	}
 	execRaw(t, openRaw(t, url), `UPDATE participations SET record = '{"type":"queue","admissionToken":secret-token'`)
-	_, err := store.Snapshot(t.Context(), "org_1", "cons_1")
+	_, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	if err == nil || errors.Is(err, consumer.ErrUnavailable) {
 		t.Fatalf("Snapshot returned the error %v, want one that is not ErrUnavailable", err)
 	}
@@ -130,40 +136,37 @@ func TestDamagedRecordIsNotQuoted(t *testing.T) {
 	}
 }
 
-// TestTextComparesInByteOrder holds whatever the locale of the database.
+// TestTextComparesInByteOrder checks the collation of all columns.
 func TestTextComparesInByteOrder(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	newStore(t, url)
-	var others []string
-	err := openRaw(t, url).SelectContext(t.Context(), &others, `
+	others := values[string](t, openRaw(t, url), `
 		SELECT table_name || '.' || column_name FROM information_schema.columns
-		WHERE table_schema = 'public' AND table_name <> 'goose_db_version'
+		WHERE table_schema = 'public' AND table_name <> 'rejoin_schema_version'
 			AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'`)
-	if err != nil || len(others) > 0 {
-		t.Errorf("columns with another order: %v, error %v", others, err)
+	if len(others) > 0 {
+		t.Errorf("columns with another collation: %v", others)
 	}
 }
 
-// TestKeysBeginWithTheOrganization holds for the primary keys of all tables, so that
-// these can be distributed by it.
+// TestKeysBeginWithTheOrganization checks the primary keys of all tables: tables can be
+// distributed by the organization.
 func TestKeysBeginWithTheOrganization(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	newStore(t, url)
-	var tables []struct {
-		Name  string `db:"name"`
-		First string `db:"first"`
-	}
-	err := openRaw(t, url).SelectContext(t.Context(), &tables, `
-		SELECT i.indrelid::regclass::text AS name, a.attname AS first
+	tables := values[string](t, openRaw(t, url), `
+		SELECT i.indrelid::regclass || ' ' || a.attname
 		FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
 		WHERE i.indisprimary AND i.indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
-			AND i.indrelid <> 'goose_db_version'::regclass`)
-	if err != nil || len(tables) != 5 {
-		t.Fatalf("%d tables, error %v, want 5", len(tables), err)
+			AND i.indrelid <> 'rejoin_schema_version'::regclass`)
+	if len(tables) != 7 {
+		t.Fatalf("%d tables, want 7", len(tables))
 	}
 	for _, table := range tables {
-		if table.First != "organization_id" {
-			t.Errorf("the key of %s begins with %s", table.Name, table.First)
+		if name, first, _ := strings.Cut(table, " "); first != "organization_id" {
+			t.Errorf("the key of %s begins with %s", name, first)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
 )
 
-// openPair opens two databases, of which the second stands for a replica that lags
-// for ever.
+// openPair opens a database with a replica. Two independent databases act as a replica that
+// never catches up.
 func openPair(t *testing.T, primary, replica string) *postgres.Store {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), postgres.Options{URL: primary, ReadURL: replica})
@@ -25,7 +25,8 @@ func openPair(t *testing.T, primary, replica string) *postgres.Store {
 	return store
 }
 
-func TestReplicaAnswersReads(t *testing.T) {
+func TestReplicaServesReads(t *testing.T) {
+	t.Parallel()
 	primaryURL, replicaURL := postgrestest.URL(t), postgrestest.URL(t)
 	primary, replica := newStore(t, primaryURL), newStore(t, replicaURL)
 	for store, id := range map[*postgres.Store]string{primary: "cons_primary", replica: "cons_replica"} {
@@ -35,7 +36,7 @@ func TestReplicaAnswersReads(t *testing.T) {
 	}
 	store := openPair(t, primaryURL, replicaURL)
 	wantConsumer(t, store, "cons_replica")
-	if _, err := store.Consumer(t.Context(), "org_1", "cons_primary"); !errors.Is(err, consumer.ErrNotFound) {
+	if _, err := store.Consumer(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_primary"}); !errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("Consumer returned the error %v, want ErrNotFound", err)
 	}
 	profiles, err := store.Consumers(t.Context(), "org_1", []string{"cons_primary", "cons_replica"})
@@ -44,7 +45,8 @@ func TestReplicaAnswersReads(t *testing.T) {
 	}
 }
 
-func TestPrimaryAnswersTheRest(t *testing.T) {
+func TestPrimaryServesTheRest(t *testing.T) {
+	t.Parallel()
 	primaryURL, replicaURL := postgrestest.URL(t), postgrestest.URL(t)
 	primary := newStore(t, primaryURL)
 	newStore(t, replicaURL)
@@ -55,28 +57,29 @@ func TestPrimaryAnswersTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantConsumer(t, primary, "cons_1")
-	if _, err := store.Export(t.Context(), "org_1", "cons_1"); err != nil {
+	if _, err := store.Export(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); err != nil {
 		t.Errorf("Export: %v", err)
 	}
-	if organization, err := store.OrganizationByKey(t.Context(), [32]byte{1}, moment()); err != nil || organization != "org_1" {
-		t.Errorf("OrganizationByKey returned %q and the error %v", organization, err)
+	if organization, err := store.OrganizationByAPIKey(t.Context(), [32]byte{1}, moment()); err != nil || organization != "org_1" {
+		t.Errorf("OrganizationByAPIKey returned %q and the error %v", organization, err)
 	}
 	if keys, err := store.APIKeys(t.Context(), "org_1"); err != nil || len(keys) != 1 {
 		t.Errorf("APIKeys returned %v and the error %v", keys, err)
 	}
-	if err := store.Erase(t.Context(), "org_1", "cons_1"); err != nil {
+	if err := store.Erase(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); err != nil {
 		t.Errorf("Erase: %v", err)
 	}
-	if _, err := primary.Consumer(t.Context(), "org_1", "cons_1"); !errors.Is(err, consumer.ErrNotFound) {
+	if _, err := primary.Consumer(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); !errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("Consumer returned the error %v, want ErrNotFound", err)
 	}
 }
 
 func TestReplicaWithoutTheSchemaIsRefused(t *testing.T) {
+	t.Parallel()
 	primaryURL, replicaURL := postgrestest.URL(t), postgrestest.URL(t)
 	newStore(t, primaryURL)
 	store := openPair(t, primaryURL, replicaURL)
-	if _, err := store.Snapshot(t.Context(), "org_1", "cons_1"); !errors.Is(err, consumer.ErrSchema) {
+	if _, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); !errors.Is(err, consumer.ErrSchema) {
 		t.Errorf("Snapshot returned the error %v, want ErrSchema", err)
 	}
 	if err := store.Ping(t.Context()); !errors.Is(err, consumer.ErrSchema) {
@@ -84,7 +87,7 @@ func TestReplicaWithoutTheSchemaIsRefused(t *testing.T) {
 	}
 	newStore(t, replicaURL)
 	makeNewer(t, replicaURL)
-	if _, err := store.Snapshot(t.Context(), "org_1", "cons_1"); !errors.Is(err, consumer.ErrSchema) {
+	if _, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); !errors.Is(err, consumer.ErrSchema) {
 		t.Errorf("Snapshot returned the error %v, want ErrSchema", err)
 	}
 	_, err := postgres.Open(t.Context(), postgres.Options{URL: primaryURL, ReadURL: replicaURL})
@@ -94,13 +97,14 @@ func TestReplicaWithoutTheSchemaIsRefused(t *testing.T) {
 }
 
 func TestPoolsAreBounded(t *testing.T) {
+	t.Parallel()
 	primaryURL, replicaURL := postgrestest.URL(t), postgrestest.URL(t)
 	for rule, c := range map[string]struct {
 		options postgres.Options
 		want    int
 	}{
-		"by default":   {postgres.Options{URL: primaryURL, ReadURL: replicaURL}, 8},
-		"as it is set": {postgres.Options{URL: primaryURL, ReadURL: replicaURL, MaxConnections: 3}, 3},
+		"default": {postgres.Options{URL: primaryURL, ReadURL: replicaURL}, 8},
+		"option":  {postgres.Options{URL: primaryURL, ReadURL: replicaURL, MaxConnections: 3}, 3},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			store, err := postgres.Open(t.Context(), c.options)
@@ -108,10 +112,10 @@ func TestPoolsAreBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer store.Close()
-			if n := store.Primary().Stats().MaxOpenConnections; n != c.want {
+			if n := store.Primary().Stat().MaxConns(); int(n) != c.want {
 				t.Errorf("%d connections to the primary, want %d", n, c.want)
 			}
-			if n := store.Reading().Stats().MaxOpenConnections; n != c.want {
+			if n := store.Reading().Stat().MaxConns(); int(n) != c.want {
 				t.Errorf("%d connections to the replica, want %d", n, c.want)
 			}
 		})

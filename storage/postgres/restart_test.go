@@ -13,9 +13,10 @@ import (
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
 )
 
-// TestRestartUnderLoad crashes the server while others read and write. Their calls
-// fail as they should, none hangs, and they succeed again by themselves.
+// TestRestartUnderLoad crashes the server during reads and writes. The calls return
+// ErrUnavailable, none hangs, and calls succeed again after the restart.
 func TestRestartUnderLoad(t *testing.T) {
+	t.Parallel()
 	const workers = 12 // more than connections
 	cluster := postgrestest.Start(t)
 	url := cluster.URL(t)
@@ -39,7 +40,7 @@ func TestRestartUnderLoad(t *testing.T) {
 				acknowledged[w] = append(acknowledged[w], id)
 				written[w].Add(1)
 				if err := within(t, time.Second, func(ctx context.Context) error {
-					_, err := store.Snapshot(ctx, "org_1", id)
+					_, err := store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: id})
 					return err
 				}); err != nil {
 					failed[w].Add(1)
@@ -47,7 +48,7 @@ func TestRestartUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	everybody := func(counters *[workers]atomic.Int64) func() bool {
+	everyWorker := func(counters *[workers]atomic.Int64) func() bool {
 		var before [workers]int64
 		for w := range workers {
 			before[w] = counters[w].Load()
@@ -62,12 +63,12 @@ func TestRestartUnderLoad(t *testing.T) {
 		}
 	}
 	for range 3 {
-		eventually(t, "everybody has written", everybody(&written))
+		eventually(t, "every worker has written", everyWorker(&written))
 		cluster.Stop(t)
-		eventually(t, "everybody has failed", everybody(&failed))
+		eventually(t, "every worker has failed", everyWorker(&failed))
 		cluster.Start(t)
 	}
-	eventually(t, "everybody has written again", everybody(&written))
+	eventually(t, "every worker has written again", everyWorker(&written))
 	stopping.Store(true)
 	all.Wait()
 	wantIdle(t, store)
@@ -76,15 +77,15 @@ func TestRestartUnderLoad(t *testing.T) {
 	}
 }
 
-// within calls with a deadline, and holds the call to it and to the errors that a
-// server without answer may cause.
-func within(t *testing.T, patience time.Duration, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+// within makes a call with a deadline. It checks that the call returns, and that its error is
+// one of those that a server that is down may cause.
+func within(t *testing.T, timeout time.Duration, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	begun := time.Now()
 	err := call(ctx)
-	if took := time.Since(begun); took > patience+2*time.Second {
-		t.Errorf("a call with a deadline of %v took %v", patience, took)
+	if took := time.Since(begun); took > testTimeout {
+		t.Errorf("a call with a deadline of %v took %v", timeout, took)
 	}
 	if err != nil && !errors.Is(err, consumer.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a call returned the error %v, want ErrUnavailable", err)
@@ -92,30 +93,30 @@ func within(t *testing.T, patience time.Duration, call func(context.Context) err
 	return err
 }
 
-// TestFailover opens a primary, which then becomes a standby and a primary again:
-// writes find out by themselves, on connections that were made in between too.
+// TestFailover turns a primary into a standby and back. Writes must notice, also on connections
+// that were made in between.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	cluster := postgrestest.Start(t)
 	url := cluster.URL(t)
 	store, raw := newStore(t, url), openRaw(t, url)
 	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
 		t.Fatal(err)
 	}
-	var data string
-	if err := raw.Get(&data, `SELECT current_setting('data_directory')`); err != nil {
-		t.Fatal(err)
-	}
+	data := values[string](t, raw, `SELECT current_setting('data_directory')`)[0]
 	execRaw(t, raw, `COPY (SELECT 1) TO '`+data+`/standby.signal'`)
 	cluster.Stop(t)
 	cluster.Start(t)
 
-	eventually(t, "the standby answers", func() bool {
-		_, err := store.Snapshot(t.Context(), "org_1", "cons_1")
+	eventually(t, "the standby responds", func() bool {
+		_, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 		return err == nil
 	})
 	for method, call := range map[string]func() error{
 		"Write": func() error { _, err := store.Write(t.Context(), aConsumer("cons_2")); return err },
-		"Erase": func() error { return store.Erase(t.Context(), "org_1", "cons_1") },
+		"Erase": func() error {
+			return store.Erase(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
+		},
 	} {
 		if err := call(); !errors.Is(err, consumer.ErrUnavailable) {
 			t.Errorf("%s returned the error %v, want ErrUnavailable", method, err)

@@ -4,35 +4,65 @@ import (
 	"cmp"
 	"context"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
 // requiredSchema is the version of the last file in migrations.
-const requiredSchema = 1
+const requiredSchema = 4
 
-// schemaVersion is a part of statements, hence in parentheses.
-const schemaVersion = `(SELECT coalesce(max(version_id), 0) FROM goose_db_version)`
+// schemaVersion is used as a column of other statements, hence the parentheses.
+const schemaVersion = `(SELECT coalesce(max(version_id), 0) FROM rejoin_schema_version)`
 
-// SchemaVersion returns the version of the database's schema, 0 when it was never
-// migrated, and the version that this program needs.
+// queryer is a pool or a transaction.
+type queryer interface {
+	QueryRow(ctx context.Context, statement string, parameters ...any) pgx.Row
+}
+
+// SchemaVersion returns the version of the database's schema, which is 0 if the database
+// was never migrated, and the version that this program needs.
 func (s *Store) SchemaVersion(ctx context.Context) (current, required int64, err error) {
 	current, err = currentSchema(ctx, s.primary)
 	return current, requiredSchema, translate(ctx, "read schema version", err)
 }
 
-func currentSchema(ctx context.Context, db *pool) (int64, error) {
-	var migrated bool
-	err := db.GetContext(ctx, &migrated, `SELECT to_regclass('goose_db_version') IS NOT NULL`)
-	if err != nil || !migrated {
+// currentSchema looks for the version table again if there is no legacy version, because
+// another process may have taken the legacy version over in between.
+func currentSchema(ctx context.Context, q queryer) (int64, error) {
+	if version, err := recordedSchema(ctx, q); err != nil || version > 0 {
+		return version, err
+	}
+	version, legacyErr := legacyVersion(ctx, q)
+	if legacyErr == nil && version > 0 {
+		return version, nil
+	}
+	if version, err := recordedSchema(ctx, q); err == nil && version > 0 {
+		return version, nil
+	}
+	return 0, legacyErr
+}
+
+// recordedSchema returns the version that the version table records, 0 if there is none.
+func recordedSchema(ctx context.Context, q queryer) (version int64, err error) {
+	exists, err := tableExists(ctx, q, "rejoin_schema_version")
+	if err != nil || !exists {
 		return 0, err
 	}
-	var version int64
-	err = db.GetContext(ctx, &version, `SELECT `+schemaVersion)
+	err = q.QueryRow(ctx, `SELECT `+schemaVersion).Scan(&version)
 	return version, err
 }
 
-func requireSchema(ctx context.Context, db *pool) error {
-	current, err := currentSchema(ctx, db)
+// tableExists reads pg_class, because to_regclass alone may return what the session cached
+// before it waited for a lock.
+func tableExists(ctx context.Context, q queryer, name string) (exists bool, err error) {
+	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = $1 AND pg_table_is_visible(oid))`, name).Scan(&exists)
+	return exists, err
+}
+
+func requireSchema(ctx context.Context, q queryer) error {
+	current, err := currentSchema(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -41,18 +71,18 @@ func requireSchema(ctx context.Context, db *pool) error {
 
 func checkSchema(current int64) error { return row.CheckSchema(current, requiredSchema) }
 
-// explainSchema says which version it is when a statement found another schema than
-// the one that it was written for.
-func explainSchema(ctx context.Context, db *pool, err error) error {
+// explainSchema replaces an error from a statement that met another schema than the one
+// that it was written for: it names the version if that differs.
+func explainSchema(ctx context.Context, pool *pgxpool.Pool, err error) error {
 	if !isSchemaMismatch(err) {
 		return err
 	}
-	return cmp.Or(requireSchema(ctx, db), err)
+	return cmp.Or(requireSchema(ctx, pool), err)
 }
 
 func (s *Store) refuseNewer(ctx context.Context) error {
-	for _, db := range s.servers() {
-		current, err := currentSchema(ctx, db)
+	for _, pool := range s.pools() {
+		current, err := currentSchema(ctx, pool)
 		if err != nil {
 			return err
 		}

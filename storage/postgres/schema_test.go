@@ -23,17 +23,19 @@ func wantSchemaVersion(t *testing.T, store *postgres.Store, want int64) {
 	}
 }
 
-func TestNothingIsMigratedUnasked(t *testing.T) {
+func TestOpenDoesNotMigrate(t *testing.T) {
+	t.Parallel()
 	store := openStore(t, postgrestest.URL(t))
 	wantEveryMethod(t, store, consumer.ErrSchema)
 	wantSchemaVersion(t, store, 0)
-	_, err := store.Snapshot(t.Context(), "org_1", "cons_1")
+	_, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	if err == nil || !strings.Contains(err.Error(), "never migrated") {
-		t.Errorf("Snapshot returned the error %v, which doesn't say why", err)
+		t.Errorf("Snapshot returned the error %v, want one with the reason", err)
 	}
 }
 
 func TestMigrateReachesTheRequiredVersion(t *testing.T) {
+	t.Parallel()
 	store := newStore(t, postgrestest.URL(t))
 	wantSchemaVersion(t, store, postgres.RequiredSchema)
 	if err := store.Ping(t.Context()); err != nil {
@@ -42,6 +44,7 @@ func TestMigrateReachesTheRequiredVersion(t *testing.T) {
 }
 
 func TestMigrateAgainKeepsTheRecords(t *testing.T) {
+	t.Parallel()
 	store := newStore(t, postgrestest.URL(t))
 	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
 		t.Fatal(err)
@@ -54,6 +57,7 @@ func TestMigrateAgainKeepsTheRecords(t *testing.T) {
 }
 
 func TestMigrateNeedsOneConnectionOnly(t *testing.T) {
+	t.Parallel()
 	store, err := postgres.Open(t.Context(), postgres.Options{URL: postgrestest.URL(t), MaxConnections: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +73,7 @@ func TestMigrateNeedsOneConnectionOnly(t *testing.T) {
 }
 
 func TestStoreNoticesThatAnotherMigrated(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	waiting := openStore(t, url)
 	wantEveryMethod(t, waiting, consumer.ErrSchema)
@@ -80,6 +85,7 @@ func TestStoreNoticesThatAnotherMigrated(t *testing.T) {
 }
 
 func TestOpenRefusesANewerSchema(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	newStore(t, url)
 	makeNewer(t, url)
@@ -90,6 +96,7 @@ func TestOpenRefusesANewerSchema(t *testing.T) {
 }
 
 func TestRunningStoreRefusesANewerSchema(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	used, unused := newStore(t, url), openStore(t, url)
 	if _, err := used.Write(t.Context(), aConsumer("cons_1")); err != nil {
@@ -106,9 +113,10 @@ func TestRunningStoreRefusesANewerSchema(t *testing.T) {
 	}
 }
 
-// TestRunningStoreRefusesANewerSchemaOfAnotherForm holds for statements that the
-// server refuses before they can return the version.
+// TestRunningStoreRefusesANewerSchemaOfAnotherForm makes the server reject the statements
+// before they can return the version.
 func TestRunningStoreRefusesANewerSchemaOfAnotherForm(t *testing.T) {
+	t.Parallel()
 	for change, statement := range map[string]string{
 		"a table has another name":  `ALTER TABLE %s RENAME TO newer_%s`,
 		"a column has another name": `ALTER TABLE %s RENAME COLUMN organization_id TO organization`,
@@ -122,7 +130,7 @@ func TestRunningStoreRefusesANewerSchemaOfAnotherForm(t *testing.T) {
 			}
 			wantConsumer(t, store, "cons_1")
 			raw := openRaw(t, url)
-			for _, table := range []string{"consumers", "participations", "admissions", "erasures", "api_keys"} {
+			for _, table := range []string{"consumers", "participations", "admissions", "former_consumers", "events", "api_keys"} {
 				execRaw(t, raw, strings.ReplaceAll(statement, "%s", table))
 			}
 			makeNewer(t, url)
@@ -131,13 +139,14 @@ func TestRunningStoreRefusesANewerSchemaOfAnotherForm(t *testing.T) {
 	}
 }
 
-// makeNewer does what the migrations of a newer program would.
+// makeNewer records the version of a newer program.
 func makeNewer(t *testing.T, url string) {
 	t.Helper()
-	execRaw(t, openRaw(t, url), `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)`, postgres.RequiredSchema+1)
+	execRaw(t, openRaw(t, url), `INSERT INTO rejoin_schema_version (version_id) VALUES ($1)`, postgres.RequiredSchema+1)
 }
 
 func TestMigrateLeavesForeignTablesAlone(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	raw := openRaw(t, url)
 	execRaw(t, raw, `CREATE TABLE participations (text text)`)
@@ -148,19 +157,19 @@ func TestMigrateLeavesForeignTablesAlone(t *testing.T) {
 		t.Errorf("Migrate returned the error %v, want ErrSchema", err)
 	}
 	wantSchemaVersion(t, store, 0)
-	var tables int
-	if err := raw.Get(&tables, `SELECT count(*) FROM pg_tables WHERE tablename IN ('participations', 'consumers')`); err != nil || tables != 1 {
-		t.Errorf("%d tables, error %v, want theirs alone", tables, err)
+	if tables := count(t, raw, `SELECT count(*) FROM pg_tables WHERE tablename IN ('participations', 'consumers')`); tables != 1 {
+		t.Errorf("%d tables, want theirs alone", tables)
 	}
 }
 
 func TestMigrateRefusesAnotherEncoding(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	raw := openRaw(t, url)
 	name := "rejoin_" + strings.ToLower(rand.Text())
 	execRaw(t, raw, `CREATE DATABASE `+name+` TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`)
 	t.Cleanup(func() {
-		if _, err := raw.Exec(`DROP DATABASE ` + name + ` WITH (FORCE)`); err != nil {
+		if _, err := raw.Exec(context.Background(), `DROP DATABASE `+name+` WITH (FORCE)`); err != nil {
 			t.Error(err)
 		}
 	})
@@ -171,6 +180,7 @@ func TestMigrateRefusesAnotherEncoding(t *testing.T) {
 }
 
 func TestStoresMayMigrateAtOnce(t *testing.T) {
+	t.Parallel()
 	for range 3 {
 		url := postgrestest.URL(t)
 		start := make(chan struct{})
@@ -198,17 +208,18 @@ func TestStoresMayMigrateAtOnce(t *testing.T) {
 	}
 }
 
-// TestWaitingMigrateEndsWithItsDeadline holds the lock of the migrations, whose
-// numbers other versions of the program must know too.
+// TestWaitingMigrateEndsWithItsDeadline holds the lock of the migrations. Its numbers must not
+// change, because all versions of the program use them.
 func TestWaitingMigrateEndsWithItsDeadline(t *testing.T) {
+	t.Parallel()
 	url := postgrestest.URL(t)
 	store := openStore(t, url)
-	other, err := openRaw(t, url).Connx(t.Context())
+	other, err := openRaw(t, url).Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
-	if _, err := other.ExecContext(t.Context(), `SELECT pg_advisory_lock(1919249007, 0)`); err != nil {
+	defer other.Release()
+	if _, err := other.Exec(t.Context(), `SELECT pg_advisory_lock(1919249007, 0)`); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -216,7 +227,7 @@ func TestWaitingMigrateEndsWithItsDeadline(t *testing.T) {
 	if err := store.Migrate(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Migrate returned the error %v, want context.DeadlineExceeded", err)
 	}
-	if _, err := other.ExecContext(t.Context(), `SELECT pg_advisory_unlock_all()`); err != nil {
+	if _, err := other.Exec(t.Context(), `SELECT pg_advisory_unlock_all()`); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Migrate(t.Context()); err != nil {

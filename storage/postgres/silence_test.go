@@ -12,24 +12,25 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jmoiron/sqlx"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/postgres"
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
 )
 
-// cable is the way to a server, on which nothing moves while it is held.
+// cable is a TCP proxy to a server.
 type cable struct {
-	moving sync.RWMutex // held for writing while nothing moves
+	moving sync.RWMutex // locked for writing to stop all data
 	url    string
 
 	plugged sync.Mutex
 	clients []net.Conn
 
-	// Of the connections that were made before these moments, what is sent to the server,
-	// or comes from it, is swallowed without a word.
+	// The proxy drops what connections that were made before these times send to the server
+	// or receive from it.
 	deaf, mute atomic.Pointer[time.Time]
-	made       atomic.Int64 // how many connections there were
+	made       atomic.Int64 // the number of connections
 }
 
 // cut resets all connections.
@@ -48,7 +49,7 @@ func (c *cable) cut(t *testing.T) {
 	c.clients = nil
 }
 
-// newCable returns a cable to the server of a database.
+// newCable starts a proxy to the server of a database.
 func newCable(t *testing.T, database string) *cable {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)
@@ -96,18 +97,19 @@ func (c *cable) move(to, from net.Conn, cut *atomic.Pointer[time.Time]) {
 	}
 }
 
-// loseUpward swallows what the connections that there are send to the server from now on.
+// loseUpward drops what the current connections send to the server from now on.
 func (c *cable) loseUpward() { c.deaf.Store(new(time.Now())) }
 
-// lose swallows what they send either way.
+// lose drops what the current connections send and receive from now on.
 func (c *cable) lose() {
 	c.loseUpward()
 	c.mute.Store(c.deaf.Load())
 }
 
-// TestSilenceDoesNotHoldACallBack lets more callers than there are connections wait
-// for a server that stopped answering without a word.
-func TestSilenceDoesNotHoldACallBack(t *testing.T) {
+// TestSilentServerDoesNotBlockCalls makes more calls than there are connections to a server that
+// stopped responding.
+func TestSilentServerDoesNotBlockCalls(t *testing.T) {
+	t.Parallel()
 	cable := newCable(t, postgrestest.URL(t))
 	store, err := postgres.Open(t.Context(), postgres.Options{URL: cable.url, MaxConnections: 4})
 	if err != nil {
@@ -131,14 +133,14 @@ func TestSilenceDoesNotHoldACallBack(t *testing.T) {
 			defer cancel()
 			var err error
 			if w%2 == 0 {
-				_, err = store.Snapshot(ctx, "org_1", "cons_1")
+				_, err = store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 			} else {
 				_, err = store.Write(ctx, aConsumer("cons_2"))
 			}
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("a call returned the error %v, want context.DeadlineExceeded", err)
 			}
-			if took := time.Since(begun); took > patience+3*time.Second {
+			if took := time.Since(begun); took > testTimeout {
 				t.Errorf("a call with a deadline of %v took %v", patience, took)
 			}
 		})
@@ -153,9 +155,10 @@ func TestSilenceDoesNotHoldACallBack(t *testing.T) {
 	wantIdle(t, store)
 }
 
-// TestBrokenIdleConnectionsAreReplaced breaks all connections that the store keeps:
-// a read finds out before it has sent anything, and needs a new one.
+// TestBrokenIdleConnectionsAreReplaced breaks all connections of the pool. A read notices it
+// before the server has received anything, and uses a new connection.
 func TestBrokenIdleConnectionsAreReplaced(t *testing.T) {
+	t.Parallel()
 	const connections = 6
 	database := postgrestest.URL(t)
 	cable := newCable(t, database)
@@ -167,22 +170,20 @@ func TestBrokenIdleConnectionsAreReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	for range 2 { // the driver asks the server for a sign of life unless it was used a moment ago
-		var held []*sqlx.Conn
+	for range 2 { // the pool pings a connection that was idle for a second
+		var held []*pgxpool.Conn
 		for range connections {
-			conn, err := store.Primary().Connx(t.Context())
+			conn, err := store.Primary().Acquire(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			held = append(held, conn)
 		}
 		for _, conn := range held {
-			if err := conn.Close(); err != nil {
-				t.Fatal(err)
-			}
+			conn.Release()
 		}
 	}
-	if n := store.Primary().Stats().Idle; n != connections {
+	if n := store.Primary().Stat().IdleConns(); n != connections {
 		t.Fatalf("%d idle connections, want %d", n, connections)
 	}
 	cable.cut(t)

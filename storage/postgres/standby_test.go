@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/storage/postgres"
 	"github.com/rejoinhq/rejoin/storage/postgres/postgrestest"
@@ -21,8 +21,9 @@ func withStandby(t *testing.T, settings ...string) (url, replicaURL string, stan
 	return url, standby.URL(t, url), standby
 }
 
-// TestTheReplicaShowsWhatIsTold reads a replica that lags, within the calls.
-func TestTheReplicaShowsWhatIsTold(t *testing.T) {
+// TestReplicaShowsWhatIsReported reads from a lagging replica within the calls of the feed.
+func TestReplicaShowsWhatIsReported(t *testing.T) {
+	t.Parallel()
 	const lag = 300 * time.Millisecond
 	url, replicaURL, _ := withStandby(t, fmt.Sprintf("recovery_min_apply_delay=%dms", lag.Milliseconds()))
 	store := openPair(t, url, replicaURL)
@@ -31,28 +32,28 @@ func TestTheReplicaShowsWhatIsTold(t *testing.T) {
 	v.follow(store.Changes)
 	v.mu.Lock()
 	if _, shown := v.shown["cons_before"]; !shown {
-		t.Error("what was written before is not shown when it is told Following")
+		t.Error("what was written before is not shown when it is reported Following")
 	}
 	v.mu.Unlock()
 	for n := range 4 {
 		id := fmt.Sprintf("cons_%d", n)
 		begun := time.Now()
 		v.write(store, id)
-		v.untilTold(id)
+		v.untilReported(id)
 		v.mu.Lock()
 		if _, shown := v.shown[id]; !shown {
-			t.Errorf("%s is not shown when it is told", id)
+			t.Errorf("%s is not shown when it is reported", id)
 		}
-		if took := v.told[id].Sub(begun); took < lag {
-			t.Errorf("%s was told after %v, before the replica can show it", id, took)
+		if took := v.reported[id].Sub(begun); took < lag {
+			t.Errorf("%s was reported after %v, before the replica can show it", id, took)
 		}
 		v.mu.Unlock()
 	}
 }
 
-// TestALagIsWaitedForOnce makes many more changes than there is time to wait for each
-// alone, and goes on while it looks how far behind the feed is.
-func TestALagIsWaitedForOnce(t *testing.T) {
+// TestFeedWaitsForLagOnce makes more changes than the feed could wait for one by one.
+func TestFeedWaitsForLagOnce(t *testing.T) {
+	t.Parallel()
 	url, replicaURL, _ := withStandby(t, "recovery_min_apply_delay=300ms")
 	here, there := openPair(t, url, replicaURL), openStore(t, url)
 	v := newView(t, here)
@@ -60,16 +61,17 @@ func TestALagIsWaitedForOnce(t *testing.T) {
 	written, stop := v.keepWriting(there)
 	eventually(t, "many are written", func() bool { return written.Load() > 300 })
 	v.write(there, "cons_late")
-	v.untilTold("cons_late")
+	v.untilReported("cons_late")
 	v.confirmedAgain()
 	stop()
 	v.wantStored(there)
 }
 
-// TestTheLogMayEndWithAPage lets what is told end exactly where a page of the server's log
-// does: the next record would begin behind the head of the next page, which the replica
-// has not reached.
-func TestTheLogMayEndWithAPage(t *testing.T) {
+// TestLogEndsWithAPage makes a change end exactly where a page of the server's log ends. The
+// next record would begin after the header of the next page, which the replica has not
+// reached.
+func TestLogEndsWithAPage(t *testing.T) {
+	t.Parallel()
 	url, replicaURL, _ := withStandby(t)
 	store, raw := openPair(t, url, replicaURL), openRaw(t, url)
 	v := newView(t, store)
@@ -77,82 +79,81 @@ func TestTheLogMayEndWithAPage(t *testing.T) {
 	position := func() int {
 		return count(t, raw, `SELECT ((pg_current_wal_insert_lsn() - '0/0') % current_setting('wal_block_size')::numeric)::int`)
 	}
-	ends := 0
-	for try := 0; ends < 3; try++ {
-		if try == 100 {
-			t.Fatal("no change ended with a page")
+	const pageHeader = 24
+	for ends, try := 0, 0; ends < 3; try++ {
+		if try == 1000 {
+			t.Fatal("no change was reported while the log ended with its page")
 		}
 		const page, overhead = 8192, 120 // of a message without text, and its commit
 		id := fmt.Sprintf("cons_%d", try)
 		v.knows(id)
-		tell(t, raw, id, (2*page-position()-overhead)%page)
-		if position() != 24 { // behind the head of a page
-			v.untilTold(id)
-			continue
-		}
-		ends++
-		begun := time.Now()
-		v.untilTold(id)
-		if took := time.Since(begun); took > 5*time.Second { // the server writes something by itself every 15 s
-			t.Errorf("it took %v", took)
+		notify(t, raw, id, (2*page-position()-overhead)%page)
+		before := position()
+		v.untilReported(id)
+		if before == pageHeader && position() == pageHeader { // the server has written nothing else meanwhile
+			ends++
 		}
 	}
 }
 
-// tell notifies of a consumer, in a transaction that writes a text of some length to the
+// notify notifies of a consumer, in a transaction that writes a text of the given length to the
 // log.
-func tell(t *testing.T, raw *sqlx.DB, id string, length int) {
+func notify(t *testing.T, raw *pgxpool.Pool, id string, length int) {
 	t.Helper()
 	execRaw(t, raw, fmt.Sprintf(`BEGIN; SELECT pg_logical_emit_message(true, '', repeat('x', %d)); SELECT pg_notify('rejoin_changes', '%016x'); COMMIT`, length, hashOf(id)))
 }
 
-func TestAReplicaThatIsAwayMissesNothing(t *testing.T) {
+func TestRestartedReplicaMissesNothing(t *testing.T) {
+	t.Parallel()
 	url, replicaURL, standby := withStandby(t)
 	here, there := openPair(t, url, replicaURL), openStore(t, url)
 	v := newView(t, here)
-	v.follow(impatient(here))
+	v.follow(withShortTimeouts(here))
 	written, stop := v.keepWriting(there)
 	for range 3 {
 		standby.Stop(t)
 		before := written.Load()
 		eventually(t, "something is written meanwhile", func() bool { return written.Load() > before+10 })
 		standby.Start(t)
-		told := 0
-		v.until("a change is told", func() bool {
-			if told == 0 {
-				told = len(v.told)
+		reported := 0
+		v.until("a change is reported", func() bool {
+			if reported == 0 {
+				reported = len(v.reported)
 			}
-			return len(v.told) > told
+			return len(v.reported) > reported
 		})
 	}
 	stop()
 	v.wantStored(there)
 }
 
-// TestAReplicaThatStaysAwayIsLost because whoever waits would hold up the server's queue.
-func TestAReplicaThatStaysAwayIsLost(t *testing.T) {
+// TestLostReplica checks that the feed does not wait for a replica for ever, because the server
+// keeps all notifications meanwhile.
+func TestLostReplica(t *testing.T) {
+	t.Parallel()
 	url, replicaURL, standby := withStandby(t)
 	here, there := openPair(t, url, replicaURL), openStore(t, url)
 	v := newView(t, here)
-	v.follow(impatient(here))
+	v.follow(withShortTimeouts(here))
 	standby.Stop(t)
 	v.write(there, "cons_1")
 	v.until("lost", func() bool { return v.lost > 0 })
-	if !v.toldAt("cons_1").IsZero() {
-		t.Error("it was told while nobody could read it")
+	if !v.reportedAt("cons_1").IsZero() {
+		t.Error("it was reported while nobody could read it")
 	}
 	standby.Start(t)
 	v.until("following", func() bool { return v.following > 1 })
 	v.wantStored(there)
 }
 
-// TestASilentReplicaMissesNothing cuts the connections to it, which nobody notices.
-func TestASilentReplicaMissesNothing(t *testing.T) {
+// TestSilentReplicaMissesNothing drops all data of the connections to the replica.
+func TestSilentReplicaMissesNothing(t *testing.T) {
+	t.Parallel()
 	url, replicaURL, _ := withStandby(t)
 	cable := newCable(t, replicaURL)
 	here, there := openPair(t, url, cable.url), openStore(t, url)
 	v := newView(t, here)
-	v.follow(impatient(here))
+	v.follow(withShortTimeouts(here))
 	for n := range 3 {
 		cable.lose()
 		id := fmt.Sprintf("cons_%d", n)
@@ -161,15 +162,16 @@ func TestASilentReplicaMissesNothing(t *testing.T) {
 	}
 }
 
-// TestAConnectionThatIsNotHeard still tells of a change, but brings no question to the
-// server, which is how it asks what the replica must have.
-func TestAConnectionThatIsNotHeard(t *testing.T) {
+// TestConnectionThatOnlyReceives drops what the feed's connection sends to the server, so the
+// feed cannot ask for the position of the log.
+func TestConnectionThatOnlyReceives(t *testing.T) {
+	t.Parallel()
 	url, replicaURL, _ := withStandby(t)
 	cable := newCable(t, url)
 	here := openWith(t, postgres.Options{URL: url, ReadURL: replicaURL, ListenURL: cable.url})
 	there := openStore(t, url)
 	v := newView(t, here)
-	v.follow(impatient(here))
+	v.follow(withShortTimeouts(here))
 	cable.loseUpward()
 	v.write(there, "cons_1")
 	v.until("lost, and following again", func() bool { return v.lost > 0 && v.following > 1 })

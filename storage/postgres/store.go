@@ -7,8 +7,10 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/consumer/event"
 )
 
 // Store is a [consumer.Store] in a PostgreSQL database. Its methods are safe for
@@ -17,31 +19,36 @@ import (
 // All methods but [Store.Migrate] and [Store.SchemaVersion] return
 // [consumer.ErrSchema] until the database has the schema of this program.
 type Store struct {
-	primary *pool
-	reading *pool // a replica, or the same pool as primary
+	primary *pgxpool.Pool
+	reading *pgxpool.Pool // of a replica, or the same as primary
 	closed  atomic.Bool
+	// borrowed reports whether the pools are the caller's.
+	borrowed bool
 
-	snapshots *together       // from reading
-	listening *pgx.ConnConfig // of the connections that are told of changes
+	snapshots *batcher        // reads from reading
+	listening *pgx.ConnConfig // of the connections that receive notifications
 	lifetime  context.Context // ends when the store is closed
 	end       context.CancelFunc
 }
 
-var _ consumer.Store = (*Store)(nil)
+var (
+	_ consumer.Store = (*Store)(nil)
+	_ event.Recorder = (*Store)(nil)
+)
 
 // Open connects to a database, which must exist, and to its replica if there is one.
-// It doesn't make the schema: that is [Store.Migrate].
+// It doesn't create the schema: that is [Store.Migrate].
 //
-// It returns a [*consumer.ValidationError] for bad options,
-// [consumer.ErrUnavailable] for a server that doesn't answer or doesn't let us in,
+// It returns a [*consumer.ValidationError] for invalid options,
+// [consumer.ErrUnavailable] for a server that doesn't respond or refuses the connection,
 // and [consumer.ErrSchema] for a database that a newer program migrated. No error
-// shows the URL. The caller closes the Store. The context bounds the opening only.
+// contains the URL. The caller must close the Store. The context bounds Open only.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	const opening = "open postgres database"
 	if err := options.validate(); err != nil {
 		return nil, translate(ctx, opening, err)
 	}
-	s, err := connect(options)
+	s, err := newStore(options)
 	if err != nil {
 		return nil, translate(ctx, opening, err)
 	}
@@ -51,62 +58,117 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-func connect(options Options) (*Store, error) {
+func newStore(options Options) (*Store, error) {
+	listening, err := pgx.ParseConfig(cmp.Or(options.ListenURL, options.URL))
+	if err != nil {
+		return nil, err
+	}
+	configure(listening)
 	primary, err := newPool(options.URL, options.maxConnections())
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{primary: primary, reading: primary}
-	s.snapshots = &together{pool: primary}
+	reading := primary
+	if options.ReadURL != "" {
+		if reading, err = newPool(options.ReadURL, options.maxConnections()); err != nil {
+			primary.Close()
+			return nil, err
+		}
+	}
+	return openStore(primary, reading, listening), nil
+}
+
+func openStore(primary, reading *pgxpool.Pool, listening *pgx.ConnConfig) *Store {
+	s := &Store{primary: primary, reading: reading, listening: listening, snapshots: newBatcher(reading)}
 	s.lifetime, s.end = context.WithCancel(context.Background())
-	if s.listening, err = parseURL(cmp.Or(options.ListenURL, options.URL)); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if options.ReadURL == "" {
-		return s, nil
-	}
-	replica, err := newPool(options.ReadURL, options.maxConnections())
+	return s
+}
+
+// New returns a Store on pools of the caller, who may use them for anything else too. Like
+// [Open], it doesn't create the schema, and returns the same errors.
+//
+// The Store uses the settings of the pools: their sizes, their search_path, and how they end a
+// statement whose context ends (by default, pgx closes the connection). New returns a
+// [*consumer.ValidationError] that names the pool if its connections don't have
+// client_encoding UTF8 and standard_conforming_strings on, which are the server's usual
+// defaults. A hook of the pool must not leave a session in a transaction or in another role.
+//
+// [Store.Changes] opens a connection of its own, with the settings of the pool's connections but
+// without its hooks, or with ListenURL. Close ends the feeds and leaves the pools open.
+func New(ctx context.Context, pool *pgxpool.Pool, options PoolOptions) (*Store, error) {
+	const opening = "use postgres pool"
+	listening, err := options.listening(pool)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, translate(ctx, opening, err)
 	}
-	s.reading = replica
-	s.snapshots = &together{pool: replica}
+	s := openStore(pool, cmp.Or(options.ReadPool, pool), listening)
+	s.borrowed = true
+	if err := s.checkSettings(ctx, options); err != nil {
+		return nil, errors.Join(translate(ctx, opening, err), s.Close())
+	}
+	if err := s.refuseNewer(ctx); err != nil {
+		return nil, errors.Join(translate(ctx, opening, err), s.Close())
+	}
 	return s, nil
 }
 
-// Close waits for what is running and closes all connections. Closing again does
-// nothing. Afterwards every method returns [consumer.ErrUnavailable].
+// checkSettings checks the settings of the caller's pools, which the server reports when it
+// accepts a connection.
+func (s *Store) checkSettings(ctx context.Context, options PoolOptions) error {
+	var fields []consumer.FieldError
+	for _, pool := range s.pools() {
+		err := withConnection(ctx, pool, func(conn *pgx.Conn) error {
+			for name, value := range map[string]string{"client_encoding": "UTF8", "standard_conforming_strings": "on"} {
+				if conn.PgConn().ParameterStatus(name) != value {
+					fields = append(fields, consumer.FieldError{Field: options.nameOf(pool), Message: "must have connections with " + name + " " + value})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(fields) > 0 {
+		return &consumer.ValidationError{Fields: fields}
+	}
+	return nil
+}
+
+// Close waits for the running calls and closes all connections. Afterwards every method
+// returns [consumer.ErrUnavailable]. Closing again does nothing. If the pools are the caller's
+// (see [New]), Close only ends the feeds.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
 	s.end()
-	var failed []error
-	for _, db := range s.servers() {
-		failed = append(failed, db.Close())
+	if s.borrowed {
+		return nil
 	}
-	return translate(context.Background(), "close postgres database", errors.Join(failed...))
-}
-
-// Ping returns nil when the database, and its replica if there is one, answer and
-// have the schema of this program.
-func (s *Store) Ping(ctx context.Context) error {
-	return translate(ctx, "ping postgres database", s.ping(ctx))
-}
-
-func (s *Store) ping(ctx context.Context) error {
-	for _, db := range s.servers() {
-		if err := requireSchema(ctx, db); err != nil {
-			return err
-		}
+	for _, pool := range s.pools() {
+		pool.Close()
 	}
 	return nil
 }
 
-// servers returns each pool once.
-func (s *Store) servers() []*pool {
-	if s.reading == s.primary {
-		return []*pool{s.primary}
+// Ping returns nil if the database, and its replica if there is one, respond and have the
+// schema of this program. It returns [consumer.ErrUnavailable] while the notification queue of
+// the server is full, because all writes fail then.
+func (s *Store) Ping(ctx context.Context) (err error) {
+	defer translateTo(&err, ctx, "ping postgres database")
+	for _, pool := range s.pools() {
+		if err := requireSchema(ctx, pool); err != nil {
+			return err
+		}
 	}
-	return []*pool{s.primary, s.reading}
+	return s.requireRoomInQueue(ctx)
+}
+
+// pools returns each pool once.
+func (s *Store) pools() []*pgxpool.Pool {
+	if s.reading == s.primary {
+		return []*pgxpool.Pool{s.primary}
+	}
+	return []*pgxpool.Pool{s.primary, s.reading}
 }

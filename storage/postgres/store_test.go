@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/postgres"
@@ -17,10 +19,60 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	storagetest.Run(t, func(t *testing.T) consumer.Store { return newStore(t, postgrestest.URL(t)) })
+	t.Parallel()
+	databases := migratedDatabases{owner: t}
+	databases.add() // here, so that without a server this test skips, and not a subtest of it
+	storagetest.Run(t, func(t *testing.T) (any, consumer.Store) { return openStore(t, databases.take(t)), nil })
 }
 
-// openStore opens a database as it is, and closes it with the test.
+// migratedDatabases holds databases with the schema and without records. A database is used
+// again after its records were deleted, because to create the schema takes longer than most
+// cases of the suite.
+type migratedDatabases struct {
+	owner *testing.T // owns the databases, so it must end after the tests that take them
+	mu    sync.Mutex
+	free  []migratedDatabase
+}
+
+type migratedDatabase struct {
+	url string
+	raw *pgxpool.Pool
+}
+
+// take returns the URL of a database that belongs to the test until it ends.
+func (d *migratedDatabases) take(t *testing.T) (url string) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var database migratedDatabase
+	if len(d.free) == 0 {
+		d.add()
+	}
+	last := len(d.free) - 1
+	database, d.free = d.free[last], d.free[:last]
+	t.Cleanup(func() {
+		_, err := database.raw.Exec(context.Background(),
+			`DELETE FROM consumers; DELETE FROM participations; DELETE FROM admissions; DELETE FROM distributions; DELETE FROM former_consumers; DELETE FROM events; DELETE FROM api_keys`)
+		if err != nil {
+			t.Errorf("delete all records: %v", err)
+			return
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.free = append(d.free, database)
+	})
+	return database.url
+}
+
+// add creates a database. It skips the owner if there is no server.
+func (d *migratedDatabases) add() {
+	d.owner.Helper()
+	url := postgrestest.URL(d.owner)
+	newStore(d.owner, url)
+	d.free = append(d.free, migratedDatabase{url, openRaw(d.owner, url)})
+}
+
+// openStore opens a database without migrating it, and closes it when the test ends.
 func openStore(t testing.TB, url string) *postgres.Store {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), postgres.Options{URL: url})
@@ -54,44 +106,58 @@ func withParameter(t testing.TB, connection, name, value string) string {
 	}
 	parameters := u.Query()
 	parameters.Set(name, value)
-	u.RawQuery = strings.ReplaceAll(parameters.Encode(), "+", "%20") // a plus is no space there
+	u.RawQuery = strings.ReplaceAll(parameters.Encode(), "+", "%20") // libpq does not decode a plus
 	return u.String()
 }
 
-// openRaw opens the database beside the store, to do what no Store does.
-func openRaw(t testing.TB, url string) *sqlx.DB {
+// openRaw opens the database without a store.
+func openRaw(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
-	db, err := sqlx.Open("pgx", url)
+	db, err := pgxpool.New(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
+	t.Cleanup(db.Close)
 	return db
 }
 
-func execRaw(t testing.TB, db *sqlx.DB, statement string, parameters ...any) {
+func execRaw(t testing.TB, db *pgxpool.Pool, statement string, parameters ...any) {
 	t.Helper()
-	if _, err := db.ExecContext(t.Context(), statement, parameters...); err != nil {
+	if _, err := db.Exec(t.Context(), statement, parameters...); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
 
+// values returns the rows of a statement that selects one column.
+func values[T any](t testing.TB, db *pgxpool.Pool, statement string, parameters ...any) []T {
+	t.Helper()
+	rows, err := db.Query(t.Context(), statement, parameters...)
+	if err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[T])
+	if err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return all
+}
+
 // everyMethod returns the errors of all methods that need the schema.
 func everyMethod(ctx context.Context, store *postgres.Store) map[string]error {
-	_, consumerErr := store.Consumer(ctx, "org_1", "cons_1")
+	_, consumerErr := store.Consumer(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	_, consumersErr := store.Consumers(ctx, "org_1", []string{"cons_1"})
-	_, snapshotErr := store.Snapshot(ctx, "org_1", "cons_1")
-	_, exportErr := store.Export(ctx, "org_1", "cons_1")
+	_, snapshotErr := store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
+	_, exportErr := store.Export(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	_, writeErr := store.Write(ctx, aConsumer("cons_1"))
-	_, mergeErr := store.Merge(ctx, "org_1", "cons_guest", "cons_1")
-	_, purgeErr := store.Purge(ctx, moment(), 1)
-	_, keyErr := store.OrganizationByKey(ctx, [32]byte{}, moment())
+	_, mergeErr := store.Merge(ctx, consumer.Merge{OrganizationID: "org_1", GuestID: "cons_guest", ConsumerID: "cons_1"})
+	_, purgeErr := store.Purge(ctx, consumer.Purge{Before: moment(), Limit: 1})
+	_, keyErr := store.OrganizationByAPIKey(ctx, [32]byte{}, moment())
 	_, keysErr := store.APIKeys(ctx, "org_1")
 	return map[string]error{
 		"Consumer": consumerErr, "Consumers": consumersErr, "Snapshot": snapshotErr, "Export": exportErr,
-		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "OrganizationByKey": keyErr, "APIKeys": keysErr,
+		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "OrganizationByAPIKey": keyErr, "APIKeys": keysErr,
 		"RevokeAPIKey": store.RevokeAPIKey(ctx, "org_1", [32]byte{}, moment()),
-		"Erase":        store.Erase(ctx, "org_1", "cons_1"), "Ping": store.Ping(ctx),
+		"Erase":        store.Erase(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}), "Ping": store.Ping(ctx),
 	}
 }
 
@@ -106,24 +172,24 @@ func wantEveryMethod(t *testing.T, store *postgres.Store, want error) {
 
 func moment() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
-// aConsumer is a consumer with two records, in one write.
+// aConsumer returns a consumer with two records.
 func aConsumer(id string) consumer.Batch {
 	return consumer.Batch{
-		Consumers: []consumer.Consumer{{OrganizationID: "org_1", ID: id, Email: new("ada@example.com"), CreatedAt: moment()}},
+		Consumers: []consumer.Consumer{{OrganizationID: "org_1", ID: id, Email: new("ada@example.com"), CreatedAt: moment(), UpdatedAt: moment()}},
 		Participations: []consumer.Participation{{
 			OrganizationID: "org_1", ConsumerID: id, Type: consumer.Queue, ID: "queue_1",
-			ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued, EnteredAt: moment(),
+			ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued, EnteredAt: moment(), UpdatedAt: moment(),
 		}},
 		Admissions: []consumer.Admission{{
 			OrganizationID: "org_1", ConsumerID: id, DistributionType: consumer.Queue, DistributionID: "queue_2",
-			ExperienceID: "exp_1", SequenceID: "seq_1", AdmissionToken: "secret-token", AdmittedAt: moment(),
+			ExperienceID: "exp_1", SequenceID: "seq_1", AdmissionToken: "secret-token", AdmittedAt: moment(), UpdatedAt: moment(),
 		}},
 	}
 }
 
 func wantConsumer(t *testing.T, store *postgres.Store, id string) {
 	t.Helper()
-	s, err := store.Snapshot(t.Context(), "org_1", id)
+	s, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: id})
 	if err != nil {
 		t.Fatalf("Snapshot of %s: %v", id, err)
 	}
@@ -133,6 +199,7 @@ func wantConsumer(t *testing.T, store *postgres.Store, id string) {
 }
 
 func TestCloseTwice(t *testing.T) {
+	t.Parallel()
 	store := newStore(t, postgrestest.URL(t))
 	for range 2 {
 		if err := store.Close(); err != nil {
@@ -142,6 +209,7 @@ func TestCloseTwice(t *testing.T) {
 }
 
 func TestClosedStoreIsUnavailable(t *testing.T) {
+	t.Parallel()
 	database := postgrestest.URL(t)
 	used, unused := newStore(t, database), newStore(t, database)
 	if _, err := used.Write(t.Context(), aConsumer("cons_1")); err != nil {
@@ -156,43 +224,5 @@ func TestClosedStoreIsUnavailable(t *testing.T) {
 		if err := store.Migrate(t.Context()); !errors.Is(err, consumer.ErrUnavailable) {
 			t.Errorf("Migrate returned the error %v, want ErrUnavailable", err)
 		}
-	}
-}
-
-// TestExecModes holds for URLs that suit a pooler between the store and the server.
-func TestExecModes(t *testing.T) {
-	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
-		t.Run(mode, func(t *testing.T) {
-			store := newStore(t, withParameter(t, postgrestest.URL(t), "default_query_exec_mode", mode))
-			batch := aConsumer("cons_1")
-			batch.Participations[0].ExpiresAt = new(moment())
-			batch.APIKeys = []consumer.APIKey{{OrganizationID: "org_1", Kind: consumer.SecretKey, Digest: [32]byte{1}, CreatedAt: moment()}}
-			if result, err := store.Write(t.Context(), batch); err != nil || result.Applied != 3 {
-				t.Fatalf("Write returned %+v and the error %v", result, err)
-			}
-			wantConsumer(t, store, "cons_1")
-			if organization, err := store.OrganizationByKey(t.Context(), [32]byte{1}, moment()); err != nil || organization != "org_1" {
-				t.Errorf("OrganizationByKey returned %q and the error %v", organization, err)
-			}
-			if profiles, err := store.Consumers(t.Context(), "org_1", []string{"cons_1", "cons_2"}); err != nil || len(profiles) != 1 {
-				t.Errorf("Consumers returned %v and the error %v", profiles, err)
-			}
-			if deleted, err := store.Purge(t.Context(), moment().Add(time.Second), 10); err != nil || deleted != 1 {
-				t.Errorf("Purge returned %d and the error %v", deleted, err)
-			}
-			guest := aConsumer("cons_guest")
-			if _, err := store.Write(t.Context(), guest); err != nil {
-				t.Fatal(err)
-			}
-			if result, err := store.Merge(t.Context(), "org_1", "cons_guest", "cons_1"); err != nil || result.Applied != 1 || result.Stale != 1 {
-				t.Errorf("Merge returned %+v and the error %v", result, err)
-			}
-			if _, err := store.Write(t.Context(), guest); !errors.Is(err, consumer.ErrErased) {
-				t.Errorf("Write returned the error %v, want ErrErased", err)
-			}
-			if keys, err := store.APIKeys(t.Context(), "org_1"); err != nil || len(keys) != 1 {
-				t.Errorf("APIKeys returned %v and the error %v", keys, err)
-			}
-		})
 	}
 }

@@ -2,75 +2,64 @@ package postgres
 
 import (
 	"context"
-	"database/sql/driver"
-	"math/rand/v2"
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-// transaction is a write in progress, on a connection of its own.
+// transaction is a write in progress.
 //
-// It is no sqlx.Tx, because database/sql gives the driver one context for the whole
-// of a transaction, and closes the connection when that ends. Here every statement
-// has the caller's context, and undoing the transaction has its own.
+// It is not a pgx.Tx, which begins and commits in round trips of their own. Here the locks
+// travel with BEGIN and the notifications with COMMIT.
 type transaction struct {
-	*sqlx.Conn
-	// changes are the consumers whose records it has changed.
-	changes *[]consumer.ConsumerKey
+	*pgx.Conn
+	// change is what the listeners are notified of when the transaction is committed.
+	change *consumer.Change
 }
 
-// changed has everybody told, once the transaction is committed, whose records it
-// changed.
-func (t transaction) changed(keys ...consumer.ConsumerKey) { *t.changes = append(*t.changes, keys...) }
+func newTransaction(conn *pgx.Conn) transaction { return transaction{conn, new(consumer.Change)} }
 
-const (
-	// rollbackPatience is how long undoing a transaction may take, before its connection
-	// is closed instead.
-	rollbackPatience = time.Second
-	// retryPause is the longest pause before a transaction is tried again that the
-	// server has undone for the sake of another.
-	retryPause = 20 * time.Millisecond
-)
+// changed reports changed records of consumers.
+func (t transaction) changed(keys ...consumer.Key) {
+	for _, key := range keys {
+		t.change.Consumers = append(t.change.Consumers, key.Hash())
+	}
+}
 
-// transact commits what do did, or undoes it when do fails or the context ends. It
-// does so again when the server chose it as the victim of a deadlock.
+// changedDistributions reports changed records of distributions.
+func (t transaction) changedDistributions(rows []row.Row) {
+	for _, r := range rows {
+		key := consumer.DistributionKey{OrganizationID: r.OrganizationID, Type: consumer.DistributionType(r.Type), ID: r.ID}
+		t.change.Distributions = append(t.change.Distributions, key.Hash())
+	}
+}
+
+// rollbackTimeout bounds a rollback. Then the connection is closed instead.
+const rollbackTimeout = time.Second
+
+// transact runs do in a transaction and commits it. It rolls back when do fails or the
+// context ends.
 func (s *Store) transact(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
-	for {
-		err := s.attempt(ctx, locks, do)
-		if !isConcurrencyFailure(err) {
-			return explainSchema(ctx, s.primary, err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(rand.N(retryPause)):
-		}
-	}
+	err := withConnection(ctx, s.primary, func(conn *pgx.Conn) error {
+		return newTransaction(conn).attempt(ctx, locks, do)
+	})
+	return explainSchema(ctx, s.primary, err)
 }
 
-func (s *Store) attempt(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
-	if err := s.primary.turns.Enter(ctx); err != nil {
-		return err
+func (t transaction) attempt(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
+	err := t.run(ctx, locks, do)
+	if err == nil {
+		return nil
 	}
-	defer s.primary.turns.Leave()
-	conn, err := s.primary.Connx(ctx)
-	if err != nil {
-		return err
+	t.rollback(ctx)
+	if isReadOnly(err) {
+		_ = t.Close(ctx) // the next connection may reach the server that is the primary now
 	}
-	defer conn.Close()
-	t := transaction{conn, new([]consumer.ConsumerKey)}
-	if err := t.run(ctx, locks, do); err != nil {
-		t.rollback(ctx)
-		if isReadOnly(err) {
-			t.discard() // the next connection may find the server that is the primary now
-		}
-		return err
-	}
-	return nil
+	return err
 }
 
 func (t transaction) run(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
@@ -80,50 +69,41 @@ func (t transaction) run(ctx context.Context, locks []advisoryLock, do func(cont
 	if err := do(ctx, t); err != nil {
 		return err
 	}
-	_, err := t.ExecContext(ctx, commit(*t.changes))
+	_, err := t.Exec(ctx, commit(*t.change))
 	return err
 }
 
-// begin also takes the locks, in the same round trip. The level is named, because
-// the server's default may be another one, at which the transaction would not see
-// what was committed while it waited for the locks.
+// begin also takes the locks, in the same round trip. It names the isolation level:
+// at another one, which may be the server's default, the transaction would not see what
+// was committed while it waited for the locks.
 func (t transaction) begin(ctx context.Context, locks []advisoryLock) error {
 	statements := []string{`BEGIN ISOLATION LEVEL READ COMMITTED`}
 	for _, l := range locks {
 		statements = append(statements, l.statement())
 	}
-	_, err := t.ExecContext(ctx, strings.Join(statements, "; "))
+	_, err := t.Exec(ctx, strings.Join(statements, "; "))
 	return err
 }
 
-// rollback needn't succeed: the pool doesn't keep a connection with an open
-// transaction, and the server undoes that of a closed one.
+// rollback ignores errors, because the pool closes a connection with an open
+// transaction, and the server rolls back the transaction of a closed connection.
 func (t transaction) rollback(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	_, _ = t.ExecContext(ctx, `ROLLBACK`)
+	_, _ = t.Exec(ctx, `ROLLBACK`)
 }
 
-// discard keeps the connection from going back into the pool.
-func (t transaction) discard() {
-	_ = t.Raw(func(any) error { return driver.ErrBadConn })
-}
-
-// affect returns how many rows a statement inserted, updated or deleted.
+// affect returns the number of rows that a statement inserted, updated or deleted.
 func (t transaction) affect(ctx context.Context, statement string, parameters ...any) (int, error) {
-	result, err := t.ExecContext(ctx, statement, parameters...)
-	if err != nil {
-		return 0, err
-	}
-	n, err := result.RowsAffected()
-	return int(n), err
+	tag, err := t.Exec(ctx, statement, parameters...)
+	return int(tag.RowsAffected()), err
 }
 
-// requireSchema protects a newer schema from the writes of an older program that
-// was already running when it came.
+// requireSchema protects a newer schema from the writes of an older program that was
+// already running when the database was migrated.
 func (t transaction) requireSchema(ctx context.Context) error {
 	var version int64
-	if err := t.GetContext(ctx, &version, `SELECT `+schemaVersion); err != nil {
+	if err := t.QueryRow(ctx, `SELECT `+schemaVersion).Scan(&version); err != nil {
 		return err
 	}
 	return checkSchema(version)

@@ -2,87 +2,82 @@ package postgres
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-// Each of these statements takes any number of rows, a column of them as one
-// parameter, and decides by consumer.Version for each row whether it changes
-// anything, so that no order of writers can make the older of two writes stay. The
-// rows come in the order of their keys, in which the statement locks them.
+// Each of these statements takes any number of rows, a column of them as one parameter. The
+// rows are sorted by their keys, and the statement locks them in this order.
 
-const putConsumers = `
-INSERT INTO consumers (organization_id, id, updated_at, record)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])
-ON CONFLICT (organization_id, id) DO UPDATE
-SET updated_at = excluded.updated_at, record = excluded.record
-WHERE (excluded.updated_at, excluded.record) > (consumers.updated_at, consumers.record)`
+const putConsumers = row.IntoConsumers + `
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])` + row.KeepGreaterConsumer
 
-const putParticipations = `
-INSERT INTO participations (organization_id, consumer_id, type, id, updated_at, status_rank, expires_at, record)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::bigint[], $8::text[])` +
-	participationDecides
+const (
+	putParticipations = row.IntoParticipations + givenRecords + row.KeepGreaterParticipation
+	putAdmissions     = row.IntoAdmissions + givenRecords + row.KeepGreaterAdmission
+)
 
-const participationDecides = `
-ON CONFLICT (organization_id, consumer_id, type, id) DO UPDATE
-SET updated_at = excluded.updated_at, status_rank = excluded.status_rank,
-	expires_at = excluded.expires_at, record = excluded.record
-WHERE (excluded.updated_at, excluded.status_rank, excluded.record)
-	> (participations.updated_at, participations.status_rank, participations.record)`
+const givenRecords = `
+SELECT organization_id, consumer_id, type, id, updated_at, status_rank, nullif(expires_at, ` + noTimeLiteral + `), record
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::bigint[], $8::text[])
+	AS given (organization_id, consumer_id, type, id, updated_at, status_rank, expires_at, record)`
 
-const putAdmissions = `
-INSERT INTO admissions
-	(organization_id, consumer_id, distribution_type, distribution_id, updated_at, status_rank, expires_at, record)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::bigint[], $8::text[])` +
-	admissionDecides
+const putDistributions = row.IntoDistributions + givenDistributions + row.KeepGreaterDistribution
 
-const admissionDecides = `
-ON CONFLICT (organization_id, consumer_id, distribution_type, distribution_id) DO UPDATE
-SET updated_at = excluded.updated_at, status_rank = excluded.status_rank,
-	expires_at = excluded.expires_at, record = excluded.record
-WHERE (excluded.updated_at, excluded.status_rank, excluded.record)
-	> (admissions.updated_at, admissions.status_rank, admissions.record)`
+const givenDistributions = `
+SELECT organization_id, type, id, updated_at, rank, nullif(ended_at, ` + noTimeLiteral + `), nullif(winner_digest, ''), record
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::text[])
+	AS given (organization_id, type, id, updated_at, rank, ended_at, winner_digest, record)`
 
-// rowsPerStatement bounds the memory that one statement takes on either side.
+// noTime stands for NULL in an array parameter, because with array_nulls off the server reads
+// NULL in the text of an array as a string. No time is that long ago.
+const (
+	noTime        = math.MinInt64
+	noTimeLiteral = `'-9223372036854775808'::bigint`
+)
+
+// rowsPerStatement limits the memory that one statement takes on either side.
 const rowsPerStatement = 5000
 
-// Write implements [consumer.Writer]. It is one transaction of about five round
-// trips, whatever the size of the batch, and waits for the server's disk once, so a
-// batch is much faster than its records one by one.
-func (s *Store) Write(ctx context.Context, batch consumer.Batch) (consumer.WriteResult, error) {
-	result, err := s.write(ctx, batch)
-	return result, translate(ctx, "write", err)
-}
-
-func (s *Store) write(ctx context.Context, batch consumer.Batch) (consumer.WriteResult, error) {
-	batch, err := batch.Prepare()
+// Write implements [consumer.Writer]. It is one transaction of about five round trips,
+// whatever the size of the batch, and waits for the server's disk once, so a batch is much
+// faster than its records one by one.
+func (s *Store) Write(ctx context.Context, batch consumer.Batch) (_ consumer.WriteResult, err error) {
+	defer translateTo(&err, ctx, "write")
+	batch, err = batch.Prepare()
 	if err != nil {
 		return consumer.WriteResult{}, err
 	}
-	keys, rows, applied := batch.ConsumerKeys(), row.FromBatch(batch), 0
-	err = s.transact(ctx, sharedWithWriters(keys), func(ctx context.Context, t transaction) (err error) {
-		if err := t.refuseErased(ctx, keys); err != nil {
-			return err
-		}
-		if applied, err = t.putRecords(ctx, rows); err != nil {
-			return err
-		}
-		if applied > 0 {
-			t.changed(keys...)
-		}
-		return t.putAPIKeys(ctx, batch.APIKeys)
+	keys, applied := batch.ConsumerKeys(), 0
+	err = s.transact(ctx, writerLocks(keys), func(ctx context.Context, t transaction) (err error) {
+		applied, err = t.write(ctx, batch, keys)
+		return err
 	})
 	if err != nil {
 		return consumer.WriteResult{}, err
 	}
-	records := len(batch.Consumers) + len(batch.Participations) + len(batch.Admissions)
-	return consumer.WriteResult{Applied: applied, Stale: records - applied}, nil
+	return consumer.WriteResult{Applied: applied, Stale: batch.Records() - applied}, nil
 }
 
-// putRecords returns how many of the rows changed what is stored.
-func (t transaction) putRecords(ctx context.Context, rows row.Rows) (applied int, err error) {
+// write writes a batch about the consumers with the given keys. It returns how many records
+// changed what is stored.
+func (t transaction) write(ctx context.Context, batch consumer.Batch, keys []consumer.Key) (applied int, err error) {
+	merged, err := t.merged(ctx, keys)
+	if err != nil {
+		return 0, err
+	}
+	if applied, err = t.putRecords(ctx, row.FromBatch(batch, merged), merged.Keys(keys)); err != nil {
+		return 0, err
+	}
+	return applied, t.putAPIKeys(ctx, batch.APIKeys)
+}
+
+// putRecords writes the rows, which are about the consumers with the given keys. It returns
+// how many rows changed what is stored.
+func (t transaction) putRecords(ctx context.Context, rows row.Rows, keys []consumer.Key) (applied int, err error) {
 	for _, table := range []struct {
 		put     string
 		columns func([]row.Row) []any
@@ -92,13 +87,33 @@ func (t transaction) putRecords(ctx context.Context, rows row.Rows) (applied int
 		{putParticipations, recordColumns, rows.Participations},
 		{putAdmissions, recordColumns, rows.Admissions},
 	} {
-		for chunk := range slices.Chunk(table.rows, rowsPerStatement) {
-			n, err := t.affect(ctx, table.put, table.columns(chunk)...)
-			if err != nil {
-				return 0, err
-			}
-			applied += n
+		n, err := t.put(ctx, table.put, table.columns, table.rows)
+		if err != nil {
+			return 0, err
 		}
+		applied += n
+	}
+	if applied > 0 {
+		t.changed(keys...)
+	}
+	n, err := t.put(ctx, putDistributions, distributionColumns, rows.Distributions)
+	if err != nil {
+		return 0, err
+	}
+	if n > 0 {
+		t.changedDistributions(rows.Distributions)
+	}
+	return applied + n, nil
+}
+
+// put returns how many of the rows changed what is stored.
+func (t transaction) put(ctx context.Context, statement string, columns func([]row.Row) []any, rows []row.Row) (applied int, err error) {
+	for chunk := range slices.Chunk(rows, rowsPerStatement) {
+		n, err := t.affect(ctx, statement, columns(chunk)...)
+		if err != nil {
+			return 0, err
+		}
+		applied += n
 	}
 	return applied, nil
 }
@@ -120,9 +135,29 @@ func recordColumns(rows []row.Row) []any {
 		column(rows, func(r row.Row) string { return r.ID }),
 		column(rows, func(r row.Row) int64 { return r.UpdatedAt }),
 		column(rows, func(r row.Row) int32 { return int32(r.StatusRank) }),
-		column(rows, func(r row.Row) *int64 { return r.ExpiresAt }),
+		column(rows, func(r row.Row) int64 { return timeOrNone(r.ExpiresAt) }),
 		column(rows, func(r row.Row) string { return r.Record }),
 	}
+}
+
+func distributionColumns(rows []row.Row) []any {
+	return []any{
+		column(rows, func(r row.Row) string { return r.OrganizationID }),
+		column(rows, func(r row.Row) string { return r.Type }),
+		column(rows, func(r row.Row) string { return r.ID }),
+		column(rows, func(r row.Row) int64 { return r.UpdatedAt }),
+		column(rows, func(r row.Row) int64 { return r.StatusRank }),
+		column(rows, func(r row.Row) int64 { return timeOrNone(r.EndedAt) }),
+		column(rows, func(r row.Row) []byte { return append([]byte{}, r.WinnerDigest...) }), // never NULL
+		column(rows, func(r row.Row) string { return r.Record }),
+	}
+}
+
+func timeOrNone(micros *int64) int64 {
+	if micros == nil {
+		return noTime
+	}
+	return *micros
 }
 
 // column returns one value of each row.

@@ -8,16 +8,16 @@ import (
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-// putAPIKey keeps a key that is there already, and affects no row exactly when it
-// is there under another organization or kind.
+// putAPIKey does not change a key that exists. It affects no row only if the key exists
+// with another organization or kind.
 const putAPIKey = `
-INSERT INTO api_keys (organization_id, digest, kind, created_at, expires_at, revoked_at)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO api_keys (organization_id, digest, kind, label, created_at, expires_at, revoked_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET kind = kind
 WHERE api_keys.organization_id = excluded.organization_id AND api_keys.kind = excluded.kind`
 
 const apiKeysStatement = `
-SELECT ` + schemaVersion + ` AS schema_version, digest, kind, created_at, expires_at, revoked_at
+SELECT ` + schemaVersion + ` AS schema_version, digest, kind, label, created_at, expires_at, revoked_at
 FROM api_keys
 WHERE organization_id = ?1
 ORDER BY created_at, digest`
@@ -27,9 +27,12 @@ UPDATE api_keys SET revoked_at = min(?3, coalesce(revoked_at, ?3))
 WHERE organization_id = ?1 AND digest = ?2`
 
 func (t transaction) putAPIKeys(ctx context.Context, keys []consumer.APIKey) error {
+	if len(keys) == 0 {
+		return nil
+	}
 	statement := t.StmtxContext(ctx, t.putAPIKey)
 	for _, k := range keys {
-		result, err := statement.ExecContext(ctx, k.OrganizationID, k.Digest[:], k.Kind,
+		result, err := statement.ExecContext(ctx, k.OrganizationID, k.Digest[:], k.Kind, k.Label,
 			k.CreatedAt.UnixMicro(), row.Micros(k.ExpiresAt), row.Micros(k.RevokedAt))
 		if err != nil {
 			return err
@@ -42,52 +45,51 @@ func (t transaction) putAPIKeys(ctx context.Context, keys []consumer.APIKey) err
 			return consumer.ErrConflict
 		}
 	}
-	return nil
+	return t.logCommit(ctx)
 }
 
-// APIKeys implements [consumer.APIKeyManager].
-func (s *Store) APIKeys(ctx context.Context, organizationID string) ([]consumer.APIKey, error) {
-	keys, err := s.apiKeys(ctx, organizationID)
-	return keys, translate(ctx, "list API keys", err)
-}
-
-func (s *Store) apiKeys(ctx context.Context, organizationID string) ([]consumer.APIKey, error) {
-	var found []struct {
+// APIKeys implements [consumer.APIKeyStore].
+func (s *Store) APIKeys(ctx context.Context, organizationID string) (keys []consumer.APIKey, err error) {
+	defer translateTo(&err, ctx, "list API keys")
+	var rows []struct {
 		SchemaVersion int64 `db:"schema_version"`
 		row.APIKey
 	}
 	if err := retryBusy(ctx, func() error {
-		return s.readers.SelectContext(ctx, &found, apiKeysStatement, organizationID)
+		return s.readers.SelectContext(ctx, &rows, apiKeysStatement, organizationID)
 	}); err != nil {
 		return nil, s.explainSchema(ctx, err)
 	}
-	if len(found) == 0 {
+	if len(rows) == 0 {
 		return nil, s.requireSchema(ctx)
 	}
-	keys := make([]consumer.APIKey, len(found))
-	for i, k := range found {
-		var err error
-		if keys[i], err = k.Decode(organizationID); err != nil {
+	if err := checkSchema(rows[0].SchemaVersion); err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		key, err := r.Decode(organizationID)
+		if err != nil {
 			return nil, err
 		}
+		keys = append(keys, key)
 	}
-	return keys, checkSchema(found[0].SchemaVersion)
+	return keys, nil
 }
 
-// RevokeAPIKey implements [consumer.APIKeyManager].
-func (s *Store) RevokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) error {
-	return translate(ctx, "revoke API key", s.revokeAPIKey(ctx, organizationID, digest, at))
-}
-
-func (s *Store) revokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) error {
+// RevokeAPIKey implements [consumer.APIKeyStore].
+func (s *Store) RevokeAPIKey(ctx context.Context, organizationID string, digest [32]byte, at time.Time) (err error) {
+	defer translateTo(&err, ctx, "revoke API key")
 	if err := consumer.ValidateRevocation(at); err != nil {
 		return err
 	}
 	return s.transact(ctx, func(ctx context.Context, t transaction) error {
 		known, err := t.affect(ctx, revokeAPIKey, organizationID, digest[:], at.UnixMicro())
-		if err == nil && known == 0 {
+		if err != nil {
+			return err
+		}
+		if known == 0 {
 			return consumer.ErrNotFound
 		}
-		return err
+		return t.logCommit(ctx)
 	})
 }

@@ -6,26 +6,27 @@ import (
 )
 
 const (
-	// lockPatience is how long a write waits for the writers of other processes, and a
-	// read for whoever repairs or removes the log. A caller with less patience has a context.
-	lockPatience = 30 * time.Second
-	// lockPause keeps those attempts apart that SQLite refuses without polling.
+	// lockTimeout is how long a write waits for the writers of other processes, and a read
+	// for a process that repairs or removes the write-ahead log. The context of a call may
+	// end sooner.
+	lockTimeout = 30 * time.Second
+	// lockPause is the pause after an attempt that SQLite refused without polling.
 	lockPause = time.Millisecond
 )
 
-// retryBusy tries again while another connection has the lock.
+// retryBusy calls try again while another connection has the lock.
 func retryBusy(ctx context.Context, try func() error) error {
 	err := try()
 	if !isBusy(err) {
 		return err
 	}
-	patience := time.NewTimer(lockPatience)
-	defer patience.Stop()
+	timeout := time.NewTimer(lockTimeout)
+	defer timeout.Stop()
 	for isBusy(err) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-patience.C:
+		case <-timeout.C:
 			return err
 		case <-time.After(lockPause):
 		}

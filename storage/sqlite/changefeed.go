@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,90 +12,62 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Every transaction enters the consumers whose records it changes in a log, the table
-// changes, so that other processes find out too. A listener in this process is woken
-// after each commit; for the commits of others somebody looks at the log from time to
-// time, which takes some microseconds.
+// A method that writes notifies the listeners of this Store before it returns. What other
+// processes write, the Store finds in the log of changes, which it polls.
 
-// pollInterval is how long a change that another process made goes unnoticed at most,
-// give or take the time to read it.
-const pollInterval = 20 * time.Millisecond
+// defaultPollInterval is the default of [Options.PollInterval], and the interval at which
+// Changes polls if that option is negative.
+const defaultPollInterval = 20 * time.Millisecond
 
-// lookInterval is how often the database is asked though nobody seems to have written.
-const lookInterval = time.Second
+// maxPollInterval keeps the promise of [consumer.ChangeListener] to call Confirmed at
+// least every half second.
+const maxPollInterval = 400 * time.Millisecond
 
-// keptChanges is how far back the log goes. Who falls behind further has missed
-// something, and is told so.
-const keptChanges = "100000"
-
-// logChanges takes the hashes as a JSON array, so that it is one statement for any
-// number of them.
-const logChanges = `INSERT INTO changes (consumer_hash) SELECT value FROM json_each(?)`
-
-const forgetChanges = `DELETE FROM changes WHERE revision <= (SELECT max(revision) FROM changes) - ` + keptChanges
-
-// changed enters consumers in the log.
-func (t transaction) changed(ctx context.Context, keys ...consumer.ConsumerKey) error {
-	hashes := make([]byte, 0, 21*len(keys)+2)
-	for _, key := range keys {
-		hashes = append(hashes, ',')
-		hashes = strconv.AppendInt(hashes, int64(key.Hash()), 10)
-	}
-	if len(keys) == 0 {
-		return nil
-	}
-	hashes[0] = '['
-	if _, err := t.StmtxContext(ctx, t.logChanges).ExecContext(ctx, string(append(hashes, ']'))); err != nil {
-		return err
-	}
-	_, err := t.StmtxContext(ctx, t.forgetChanges).ExecContext(ctx)
-	return err
-}
-
-// feed tells the listeners of a Store what stands in the log.
+// feed notifies the listeners of a Store of what the log contains.
 type feed struct {
-	written chan struct{} // holds a token when this process has committed something
+	start time.Time
+	// lookedAt is when the last look at the log began, as nanoseconds since start. It is
+	// never if that look failed or there was none.
+	lookedAt atomic.Int64
 
-	// caughtUp is one more than the sequence's number up to which the listeners were told
-	// everything, and 0 when that is not known.
-	caughtUp atomic.Uint64
-	// looks counts how often somebody has begun to look at the log.
-	looks atomic.Uint64
-
-	mu        sync.Mutex // held while the log is read and the listeners are told
+	mu        sync.Mutex // held while the log is read and the listeners are notified
 	listeners map[*consumer.ChangeListener]struct{}
-	seen      int64 // the revision up to which they were told
-	looked    time.Time
+	revision  int64 // the last revision that the listeners know of
 	lost      bool
+	// writing is true while this Store has a transaction that writes, so that nobody else
+	// can commit.
+	writing bool
+	// suspectedAt is when something seemed to have been committed by other means than a
+	// Store, in the same unit as lookedAt, or never.
+	suspectedAt int64
 }
+
+const never = math.MinInt64
 
 func newFeed() *feed {
-	return &feed{written: make(chan struct{}, 1), listeners: make(map[*consumer.ChangeListener]struct{})}
+	f := &feed{start: time.Now(), listeners: make(map[*consumer.ChangeListener]struct{}), suspectedAt: never}
+	f.lookedAt.Store(never)
+	return f
 }
 
-func (f *feed) lastLook() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.looked
-}
+// now returns the nanoseconds since the feed was created.
+func (f *feed) now() int64 { return int64(time.Since(f.start)) }
 
-// wake makes one of those who wait in Changes look at the log at once.
-func (f *feed) wake() {
-	select {
-	case f.written <- struct{}{}:
-	default: // somebody is about to look anyway
-	}
-}
-
-func (f *feed) tell(say func(consumer.ChangeListener)) {
+func (f *feed) notify(call func(consumer.ChangeListener)) {
 	for listener := range f.listeners {
-		say(*listener)
+		call(*listener)
 	}
 }
 
-// Changes implements [consumer.ChangeFeed]. A change by this Store is told at once, one
-// by another process or Store within some 20 ms. A database file that somebody
-// replaces is not followed.
+// Changes implements [consumer.ChangeFeed]. It notifies of what this Store writes before
+// the method that writes returns, and of what other processes or Stores write within
+// [Options.PollInterval].
+//
+// It calls Following again if the file was changed by other means than a Store, for example
+// by hand with the sqlite3 shell, about 20 ms later than it would notice a Store's write.
+// It can miss such a change if a Store of another process commits right before or after it.
+//
+// Changes does not notice if the database file is replaced by another file.
 func (s *Store) Changes(ctx context.Context, listener consumer.ChangeListener) error {
 	return translate(ctx, "follow changes", s.changes(ctx, listener))
 }
@@ -108,48 +80,46 @@ func (s *Store) changes(ctx context.Context, listener consumer.ChangeListener) e
 		return err
 	}
 	defer s.unlisten(&listener)
-	tick := time.NewTicker(pollInterval)
+	interval := s.pollInterval
+	if interval < 0 {
+		interval = defaultPollInterval
+	}
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.feed.written:
 		case <-tick.C:
 		}
-		if err := s.look(); s.ends(err) {
+		if err := s.poll(); s.isFinal(err) {
 			return err
 		}
 	}
 }
 
-// look catches up, and says as of when. Once in a while it asks the database though nobody
-// seems to have written: should somebody have removed the file of the sequence, all that
-// happens is that changes are noticed later.
-func (s *Store) look() error {
+// poll looks at the log and confirms that the listeners know of everything before.
+func (s *Store) poll() error {
 	begun := time.Now()
-	if begun.Sub(s.feed.lastLook()) >= lookInterval {
-		s.feed.caughtUp.Store(0)
-	}
-	if err := s.CatchUp(); err != nil {
-		return err
-	}
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
-	s.feed.tell(func(l consumer.ChangeListener) { l.Confirmed(begun) })
+	if err := s.look(); err != nil {
+		return err
+	}
+	s.feed.notify(func(l consumer.ChangeListener) { l.Confirmed(begun) })
 	return nil
 }
 
-// ends reports whether an error will not pass by itself.
-func (s *Store) ends(err error) bool {
+// isFinal reports whether trying again after an error is pointless.
+func (s *Store) isFinal(err error) bool {
 	return errors.Is(err, consumer.ErrSchema) || err != nil && s.closed.Load()
 }
 
 func (s *Store) listen(listener *consumer.ChangeListener) error {
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
-	err := s.catchUp()
-	if s.ends(err) {
+	err := s.look()
+	if s.isFinal(err) {
 		return err
 	}
 	s.feed.listeners[listener] = struct{}{}
@@ -165,65 +135,111 @@ func (s *Store) unlisten(listener *consumer.ChangeListener) {
 	delete(s.feed.listeners, listener)
 }
 
-// CatchUp returns once the listeners of this Store's Changes were told of everything that
-// was committed before the call, by whichever process. Whoever keeps what they derived
-// calls it to be exact: while nobody writes it costs a few nanoseconds. It returns
-// [consumer.ErrUnavailable] when the log cannot be read; the listeners were told of that too.
-func (s *Store) CatchUp() error {
-	number, quiet := s.sequence.quiet()
-	if quiet && s.feed.caughtUp.Load() == number+1 && !s.closed.Load() {
+// CatchUp implements [consumer.ExactChangeFeed]. When it returns nil, the listeners of this
+// Store's Changes have been notified of everything that this Store wrote before the call,
+// and of everything that was committed [Options.PollInterval] before the call, by whichever
+// process. If PollInterval is negative, they have been notified of everything that was
+// committed before the call. Within PollInterval of the last look at the database, a call
+// costs some ten nanoseconds.
+//
+// It returns [consumer.ErrUnavailable] or [consumer.ErrSchema] if the log of changes cannot
+// be read. The listeners have been notified of that too.
+func (s *Store) CatchUp(ctx context.Context) error {
+	if s.memory() && !s.closed.Load() {
+		return nil // nobody else writes
+	}
+	after := s.feed.now() - int64(max(0, s.pollInterval))
+	if s.feed.lookedAt.Load() > after && !s.closed.Load() {
 		return nil
 	}
-	arrived := s.feed.looks.Load()
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
-	if s.feed.looks.Load() > arrived && !s.feed.lost {
-		return nil // somebody has looked while this call waited for its turn
+	if s.feed.lookedAt.Load() > after && !s.closed.Load() {
+		return nil // another caller looked while this one waited
 	}
-	err := s.catchUp()
-	if err == nil && quiet {
-		s.feed.caughtUp.Store(number + 1)
-	}
-	return err
+	return translate(ctx, "read the log of changes", s.look())
 }
 
-// catchUp needs no context, because it waits for nobody: reads of a file don't.
-func (s *Store) catchUp() error {
-	if s.closed.Load() { // the log's connection would go on
-		return fmt.Errorf("read the log of changes: %w: the store was closed", consumer.ErrUnavailable)
+// beginWriting is called once a transaction has the lock to write. What was committed
+// until now is delivered first, so that it is not mixed up with what this Store commits.
+func (s *Store) beginWriting() {
+	if s.memory() {
+		return // nobody else commits, and a look would wait for the transaction's connection
 	}
-	return translate(context.Background(), "read the log of changes", s.feed.catchUp(&s.log))
+	f := s.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.listeners) > 0 && s.look() == nil && f.suspectedAt != never {
+		f.followAgain() // nobody else can be in the middle of a commit
+	}
+	f.writing = true
 }
 
-func (f *feed) catchUp(log *changeLog) error {
-	f.looks.Add(1)
-	f.looked = time.Now()
+// endWriting is called once the transaction has ended.
+func (s *Store) endWriting() {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	if len(s.feed.listeners) > 0 {
+		_ = s.look() // the listeners are notified if it fails
+	}
+	s.feed.writing = false
+}
+
+// look reads the log and notifies the listeners. It is called with feed.mu held. It takes
+// no context because it waits for nobody: a reader of a file does not wait for a lock.
+func (s *Store) look() error {
+	if s.closed.Load() { // the log's connection may still work
+		return fmt.Errorf("%w: the store was closed", consumer.ErrUnavailable)
+	}
+	f := s.feed
+	begun := f.now()
+	revision := f.revision
 	if len(f.listeners) == 0 {
-		newest, err := log.newest()
-		f.seen, f.lost = newest, err != nil
-		if f.lost {
-			f.caughtUp.Store(0)
-		}
-		return err
+		revision = math.MaxInt64 // only the last revision matters
 	}
-	changed, newest, err := log.since(f.seen)
-	switch {
-	case err != nil:
-		f.caughtUp.Store(0)
-		if !f.lost {
-			f.lost = true
-			f.tell(consumer.ChangeListener.Lost)
-		}
-		return err
-	case f.lost:
-		f.lost = false
-		f.tell(consumer.ChangeListener.Following)
-	case newest-f.seen != int64(len(changed)): // the log doesn't go back that far
-		f.tell(consumer.ChangeListener.Lost)
-		f.tell(consumer.ChangeListener.Following)
-	case len(changed) > 0:
-		f.tell(func(l consumer.ChangeListener) { l.Changed(changed) })
+	news, err := s.log.since(revision)
+	if err != nil {
+		f.lose()
+		return translate(context.Background(), "read the log of changes", err)
 	}
-	f.seen = newest
+	f.deliver(news, begun)
+	f.lookedAt.Store(begun)
 	return nil
+}
+
+func (f *feed) lose() {
+	f.lookedAt.Store(never)
+	if !f.lost {
+		f.lost = true
+		f.notify(consumer.ChangeListener.Lost)
+	}
+}
+
+// confirmSuspicion is how long a commit of a Store may take after its first effect can be
+// observed: when SQLite begins its write-ahead log again, data_version changes once before
+// the commit and once with it.
+const confirmSuspicion = int64(defaultPollInterval)
+
+func (f *feed) deliver(n news, now int64) {
+	switch {
+	case !n.any:
+		if f.suspectedAt != never && now-f.suspectedAt >= confirmSuspicion {
+			f.followAgain()
+		}
+		return
+	case f.lost, n.revision-f.revision != int64(n.entries): // the log doesn't go back that far
+		f.followAgain()
+	case n.entries > 0:
+		f.suspectedAt = never
+		f.notify(func(l consumer.ChangeListener) { l.Changed(n.change) })
+	case n.foreign && !f.writing && f.suspectedAt == never:
+		f.suspectedAt = now
+	}
+	f.revision, f.lost = n.revision, false
+}
+
+// followAgain tells the listeners that anything may have changed.
+func (f *feed) followAgain() {
+	f.suspectedAt = never
+	f.notify(consumer.ChangeListener.Following)
 }

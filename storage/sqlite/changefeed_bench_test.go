@@ -25,7 +25,7 @@ func BenchmarkCatchUp(b *testing.B) {
 	<-listener.news
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := store.CatchUp(); err != nil {
+		if err := store.CatchUp(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}

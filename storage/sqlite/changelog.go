@@ -2,122 +2,206 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"strconv"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-const newestChange = `SELECT ` + schemaVersion + ` AS schema_version, (SELECT coalesce(max(revision), 0) FROM changes) AS revision`
+// Every transaction that changes the database adds at least one entry to the log, the
+// table changes: one for each consumer and each distribution whose records it changed. So the revision of the
+// last entry tells other processes what they missed, and a commit without an entry is not
+// one of a Store.
 
-const changesSince = `SELECT consumer_hash FROM changes WHERE revision > ?1 AND revision <= ?2 ORDER BY revision`
+// keptChanges is how many entries the log keeps.
+const keptChanges = "100000"
+
+// The kinds of entries.
+const (
+	changedNothing      = 0 // nothing that a snapshot shows, for example an API key
+	changedConsumer     = 1
+	changedDistribution = 2
+)
+
+// logChanges takes the hashes as a JSON array, so that one statement adds any number of
+// entries.
+const logChanges = `INSERT INTO changes (kind, hash) SELECT ?1, value FROM json_each(?2)`
+
+const truncateLog = `DELETE FROM changes WHERE revision <= (SELECT max(revision) FROM changes) - ` + keptChanges
+
+// readChanges reads the log after a revision. It is one statement, so that all columns are
+// as of one commit.
+const readChanges = `
+SELECT ` + schemaVersion + ` AS schema_version,
+	(SELECT data_version FROM pragma_data_version) AS data_version,
+	(SELECT coalesce(max(revision), 0) FROM changes) AS revision,
+	(SELECT count(*) FROM changes WHERE revision > ?1) AS entries,
+	(SELECT group_concat(hash) FROM changes WHERE revision > ?1 AND kind = 1) AS consumers,
+	(SELECT group_concat(hash) FROM changes WHERE revision > ?1 AND kind = 2) AS distributions`
+
+// logConsumers adds entries for consumers to the log.
+func (t transaction) logConsumers(ctx context.Context, keys ...consumer.Key) error {
+	hashes := make([]uint64, len(keys))
+	for i, key := range keys {
+		hashes[i] = key.Hash()
+	}
+	return t.log(ctx, changedConsumer, hashes)
+}
+
+// logDistributions adds entries for distributions to the log.
+func (t transaction) logDistributions(ctx context.Context, rows []row.Row) error {
+	hashes := make([]uint64, len(rows))
+	for i, r := range rows {
+		key := consumer.DistributionKey{OrganizationID: r.OrganizationID, Type: consumer.DistributionType(r.Type), ID: r.ID}
+		hashes[i] = key.Hash()
+	}
+	return t.log(ctx, changedDistribution, hashes)
+}
+
+// logCommit adds an entry for a change that no snapshot shows.
+func (t transaction) logCommit(ctx context.Context) error {
+	return t.log(ctx, changedNothing, []uint64{0})
+}
+
+func (t transaction) log(ctx context.Context, kind int, hashes []uint64) error {
+	array := make([]byte, 0, 21*len(hashes)+2)
+	for _, hash := range hashes {
+		array = append(array, ',')
+		array = strconv.AppendInt(array, int64(hash), 10)
+	}
+	array[0] = '['
+	if _, err := t.StmtxContext(ctx, t.logChanges).ExecContext(ctx, kind, string(append(array, ']'))); err != nil {
+		return err
+	}
+	_, err := t.StmtxContext(ctx, t.truncateLog).ExecContext(ctx)
+	return err
+}
 
 // changeLog reads the log. It is not safe for concurrent use.
 //
-// In a file it has a connection of its own, so that it doesn't wait for one, and holds it,
-// because SQLite's data_version says of one connection whether others have committed
-// anything since it was last asked: that costs a few microseconds, and nearly always it
-// is all there is to ask. A database in memory has one connection for everything.
+// It has a connection of its own to a file, for two reasons: it never waits for one, and
+// SQLite's data_version, which takes a few microseconds to read, tells whether other
+// connections have committed anything since this connection last read it. A database in
+// memory has one connection for everything, and is changed by one Store only.
 type changeLog struct {
-	db    *sqlx.DB
-	holds bool // a connection of db, which nobody else needs
+	db   *sqlx.DB
+	file bool
 
-	conn *sqlx.Conn
-	// asked is the data_version up to which the log was read, negative when that is not
-	// known.
-	asked int64
+	conn        *sqlx.Conn // nil for a database in memory
+	dataVersion int64      // as of the last read of the log, negative if there was none
 }
 
-// newest is the last revision, 0 for an empty log.
-func (l *changeLog) newest() (int64, error) {
-	_, newest, err := l.read(-1)
-	return newest, err
+// news is what the log contains after a revision.
+type news struct {
+	any      bool  // if false, nothing was committed and the other fields are not set
+	foreign  bool  // something was committed that is not in the log
+	revision int64 // of the last entry
+	entries  int   // number of entries after the given revision that the log still has
+	change   consumer.Change
 }
 
-// since returns whose records changed after a revision, and the last revision. When the
-// log doesn't go back that far, it returns fewer than there were.
-func (l *changeLog) since(revision int64) (consumers []uint64, newest int64, err error) {
-	if l.conn == nil {
-		return l.read(revision)
-	}
-	version, err := l.dataVersion()
-	if err != nil {
-		return nil, 0, errors.Join(err, l.close())
-	}
-	if version == l.asked {
-		return nil, revision, nil
-	}
-	consumers, newest, err = l.read(revision)
-	if err == nil {
-		l.asked = version
-	}
-	return consumers, newest, err
-}
-
-func (l *changeLog) dataVersion() (version int64, err error) {
-	err = l.conn.Raw(func(c any) (err error) {
-		version, err = c.(*connection).number(`PRAGMA data_version`)
-		return err
-	})
-	return version, err
-}
-
-// read reads the log after a revision, or only its end for a negative one.
-func (l *changeLog) read(revision int64) (consumers []uint64, newest int64, err error) {
+// since returns the news after a revision.
+func (l *changeLog) since(revision int64) (n news, err error) {
 	ctx := context.Background()
-	if err := l.hold(ctx); err != nil {
-		return nil, 0, err
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close())
 		}
 	}()
-	var end struct {
-		SchemaVersion int64 `db:"schema_version"`
-		Revision      int64 `db:"revision"`
+	if !l.file {
+		conn, err := l.db.Connx(ctx)
+		if err != nil {
+			return news{}, err
+		}
+		defer conn.Close()
+		n, _, err = readNews(conn, revision)
+		return n, err
 	}
-	if err := sqlx.GetContext(ctx, l.queryer(), &end, newestChange); err != nil {
-		return nil, 0, err
+	if l.conn == nil {
+		if l.conn, err = l.db.Connx(ctx); err != nil {
+			return news{}, err
+		}
+		l.dataVersion = -1
 	}
-	if err := checkSchema(end.SchemaVersion); err != nil || revision < 0 || end.Revision == revision {
-		return nil, end.Revision, err
+	if l.dataVersion >= 0 {
+		moved, err := l.moved()
+		if err != nil || !moved {
+			return news{}, err
+		}
 	}
-	var hashes []int64
-	if err := sqlx.SelectContext(ctx, l.queryer(), &hashes, changesSince, revision, end.Revision); err != nil {
-		return nil, 0, err
+	n, dataVersion, err := readNews(l.conn, revision)
+	if err != nil {
+		return news{}, err
 	}
-	consumers = make([]uint64, len(hashes))
-	for i, hash := range hashes {
-		consumers[i] = uint64(hash)
-	}
-	return consumers, end.Revision, nil
+	n.foreign = n.entries == 0 && l.dataVersion >= 0
+	l.dataVersion = dataVersion
+	return n, nil
 }
 
-func (l *changeLog) queryer() sqlx.QueryerContext {
-	if l.conn != nil {
-		return l.conn
-	}
-	return l.db
+func (l *changeLog) moved() (moved bool, err error) {
+	err = l.conn.Raw(func(c any) error {
+		return c.(*connection).queryRow(`PRAGMA data_version`, nil, func(columns []driver.Value) {
+			moved = columns[0] != l.dataVersion
+		})
+	})
+	return moved, err
 }
 
-// hold takes the connection, if it is to have one of its own.
-func (l *changeLog) hold(ctx context.Context) (err error) {
-	if !l.holds || l.conn != nil {
-		return nil
+func readNews(conn *sqlx.Conn, revision int64) (n news, dataVersion int64, err error) {
+	var schema int64
+	var consumers, distributions string
+	err = conn.Raw(func(c any) error {
+		return c.(*connection).queryRow(readChanges, []any{revision}, func(columns []driver.Value) {
+			schema, _ = columns[0].(int64)
+			dataVersion, _ = columns[1].(int64)
+			n.revision, _ = columns[2].(int64)
+			entries, _ := columns[3].(int64)
+			n.entries = int(entries)
+			consumers, _ = columns[4].(string)
+			distributions, _ = columns[5].(string)
+		})
+	})
+	if err == nil {
+		err = checkSchema(schema)
 	}
-	if l.conn, err = l.db.Connx(ctx); err != nil {
-		return err
+	if err != nil {
+		return news{}, 0, err
 	}
-	l.asked = -1
-	return nil
+	n.any = true
+	if n.change.Consumers, err = parseHashes(consumers); err != nil {
+		return news{}, 0, err
+	}
+	n.change.Distributions, err = parseHashes(distributions)
+	return n, dataVersion, err
 }
 
-// close gives the connection up. Another one counts differently, so the log is read anew.
+// parseHashes parses what group_concat returned.
+func parseHashes(text string) ([]uint64, error) {
+	if text == "" {
+		return nil, nil
+	}
+	hashes := make([]uint64, 0, 1+strings.Count(text, ","))
+	for number := range strings.SplitSeq(text, ",") {
+		hash, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, row.ErrDamaged
+		}
+		hashes = append(hashes, uint64(hash))
+	}
+	return hashes, nil
+}
+
+// close gives up the connection. The next one has another data_version.
 func (l *changeLog) close() error {
 	if l.conn == nil {
 		return nil
 	}
 	err := l.conn.Close()
-	l.conn, l.asked = nil, -1
+	l.conn, l.dataVersion = nil, -1
 	return err
 }

@@ -6,10 +6,10 @@ import (
 	"errors"
 )
 
-// Reads go below database/sql, which hands out the connection and nothing else: a
-// snapshot then costs a third less, and half of the allocations.
+// Reads use the driver below database/sql, which only lends the connection: a snapshot
+// takes a third less time and half of the allocations.
 
-// connector makes the connections of a handle.
+// connector opens the connections of a handle.
 type connector struct{ driver.Connector }
 
 // Connect implements [driver.Connector].
@@ -18,14 +18,14 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole, ok := conn.(driverConn)
+	full, ok := conn.(driverConn)
 	if !ok {
 		return nil, errors.Join(errors.New("a connection of the driver lacks a method"), conn.Close())
 	}
-	return &connection{driverConn: whole, held: make(map[string]statement)}, nil
+	return &connection{driverConn: full, prepared: make(map[string]statement)}, nil
 }
 
-// driverConn is all that database/sql may ask a connection for, and the driver's can do.
+// driverConn has all optional methods that database/sql uses and the driver implements.
 type driverConn interface {
 	driver.Conn
 	driver.ConnPrepareContext
@@ -43,46 +43,35 @@ type statement interface {
 	driver.StmtQueryContext
 }
 
-// connection holds what it once prepared to read. database/sql gives it to one caller
-// at a time.
+// connection keeps the statements that it prepared to read. database/sql lends it to one
+// caller at a time.
 type connection struct {
 	driverConn
-	held map[string]statement // by their text
-	// The parameters and the row are those of the call that runs.
+	prepared map[string]statement // by their text
+	// parameters and row belong to the running call.
 	parameters []driver.NamedValue
 	row        []driver.Value
 }
 
-// Unwrap is the driver's way to its own connection.
+// Unwrap returns the driver's own connection. The driver calls it.
 func (c *connection) Unwrap() driver.Conn { return c.driverConn }
 
 // Close implements [driver.Conn].
 func (c *connection) Close() error {
-	var failed []error
-	for _, s := range c.held {
-		failed = append(failed, s.Close())
+	var errs []error
+	for _, s := range c.prepared {
+		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(failed, c.driverConn.Close())...)
+	return errors.Join(append(errs, c.driverConn.Close())...)
 }
 
-// find runs a statement and returns its first row, or io.EOF when there is none.
+// queryRow runs a statement and calls use with its first row, which is valid only during
+// the call. It returns io.EOF if there is no row.
 //
-// It watches no context. The driver would start a goroutine to do so, for a statement
-// that takes some microseconds and waits for no lock longer than readerBusyTimeout.
-func (c *connection) find(text string, parameters []any) (found foundRow, err error) {
-	err = c.first(text, parameters, func(row []driver.Value) { found = newFoundRow(row) })
-	return found, err
-}
-
-// number runs a statement and returns the number in its first row.
-func (c *connection) number(text string) (n int64, err error) {
-	err = c.first(text, nil, func(row []driver.Value) { n, _ = row[0].(int64) })
-	return n, err
-}
-
-// first runs a statement and hands out its first row, which does not outlive the call.
-func (c *connection) first(text string, parameters []any, use func(row []driver.Value)) error {
-	s, err := c.prepared(text)
+// It does not watch a context: the driver would start a goroutine for it, while a statement
+// takes microseconds and waits for a lock no longer than readerBusyTimeout.
+func (c *connection) queryRow(text string, parameters []any, use func(row []driver.Value)) error {
+	s, err := c.prepare(text)
 	if err != nil {
 		return err
 	}
@@ -108,8 +97,8 @@ func (c *connection) first(text string, parameters []any, use func(row []driver.
 	return rows.Close()
 }
 
-func (c *connection) prepared(text string) (statement, error) {
-	if s, ok := c.held[text]; ok {
+func (c *connection) prepare(text string) (statement, error) {
+	if s, ok := c.prepared[text]; ok {
 		return s, nil
 	}
 	prepared, err := c.PrepareContext(context.Background(), text)
@@ -120,6 +109,6 @@ func (c *connection) prepared(text string) (statement, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("a statement of the driver lacks a method"), prepared.Close())
 	}
-	c.held[text] = s
+	c.prepared[text] = s
 	return s, nil
 }

@@ -25,11 +25,11 @@ func Example() {
 	entered := time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
 	result, err := store.Write(ctx, consumer.Batch{
 		Consumers: []consumer.Consumer{{
-			OrganizationID: "org_1", ID: "cons_1", FullName: new("Ada Lovelace"), CreatedAt: entered,
+			OrganizationID: "org_1", ID: "cons_1", FullName: new("Ada Lovelace"), CreatedAt: entered, UpdatedAt: entered,
 		}},
 		Participations: []consumer.Participation{{
 			OrganizationID: "org_1", ConsumerID: "cons_1", Type: consumer.Queue, ID: "queue_1",
-			ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued, EnteredAt: entered,
+			ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued, EnteredAt: entered, UpdatedAt: entered,
 		}},
 	})
 	if err != nil {
@@ -37,13 +37,13 @@ func Example() {
 	}
 	fmt.Println("applied:", result.Applied)
 
-	snapshot, err := store.Snapshot(ctx, "org_1", "cons_1")
+	snapshot, err := store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(*snapshot.Consumer.FullName, "is", snapshot.Participations[0].Status)
 
-	_, err = store.Snapshot(ctx, "org_2", "cons_1")
+	_, err = store.Snapshot(ctx, consumer.Key{OrganizationID: "org_2", ConsumerID: "cons_1"})
 	fmt.Println("in another organization:", errors.Is(err, consumer.ErrNotFound))
 	// Output:
 	// applied: 2
@@ -67,7 +67,7 @@ func ExampleStore_Write_late() {
 	entered := time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
 	queued := consumer.Participation{
 		OrganizationID: "org_1", ConsumerID: "cons_1", Type: consumer.Queue, ID: "queue_1",
-		ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued, EnteredAt: entered,
+		ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued, EnteredAt: entered, UpdatedAt: entered,
 	}
 	left := queued
 	left.Status, left.UpdatedAt = consumer.StatusLeft, entered.Add(time.Minute)
@@ -95,7 +95,7 @@ func ExampleStore_Migrate_forgotten() {
 	}
 	defer store.Close()
 
-	_, err = store.Snapshot(ctx, "org_1", "cons_1")
+	_, err = store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	fmt.Println(err)
 	// Output:
 	// read snapshot: schema version: the database was never migrated

@@ -7,13 +7,12 @@ import (
 	"path/filepath"
 )
 
-// createPrivate makes an empty file that only its owner can read, which is an
-// empty database to SQLite, unless path exists. SQLite gives the files beside it
-// the same mode.
+// createPrivate creates an empty file that only its owner can read, unless path exists. To
+// SQLite, an empty file is an empty database. SQLite gives the same mode to its other files.
 //
-// The file is made elsewhere and linked: were it created in place, closing it would
-// take away the locks (POSIX's, which belong to the process) of a Store that
-// opened it in the meantime.
+// The file is created under another name and linked. If it were created in place, closing
+// it would release the POSIX locks of the whole process, and with them those of a Store that
+// has opened it in the meantime.
 func createPrivate(path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return reason(err)
@@ -34,7 +33,7 @@ func createPrivate(path string) error {
 	return nil
 }
 
-// reason leaves the path out of an error, which is not always the caller's path.
+// reason returns the error without its path, which may not be the caller's path.
 func reason(err error) error {
 	var named *fs.PathError
 	if errors.As(err, &named) {
@@ -43,7 +42,7 @@ func reason(err error) error {
 	return err
 }
 
-// createInPlace is for file systems that have no links.
+// createInPlace creates the file on a file system without links.
 func createInPlace(path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -55,7 +54,7 @@ func createInPlace(path string) error {
 	return file.Close()
 }
 
-// syncDirectory makes the new name survive a loss of power, where the system can.
+// syncDirectory makes the new name durable if the system supports it.
 func syncDirectory(path string) {
 	if directory, err := os.Open(path); err == nil {
 		_ = directory.Sync()

@@ -3,12 +3,14 @@ package sqlite_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -65,7 +67,7 @@ func TestPathMayHoldAnyCharacter(t *testing.T) {
 			if err := store.Close(); err != nil {
 				t.Fatal(err)
 			}
-			wantFiles(t, directory, name, name+"-seq")
+			wantFiles(t, directory, name)
 		})
 	}
 }
@@ -97,7 +99,7 @@ func TestRelativePathIsThatOfTheOpening(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantFiles(t, directory, "rejoin.db", "rejoin.db-seq")
+	wantFiles(t, directory, "rejoin.db")
 }
 
 func TestMemoryIsNoFile(t *testing.T) {
@@ -105,6 +107,109 @@ func TestMemoryIsNoFile(t *testing.T) {
 	t.Chdir(directory)
 	newStore(t, sqlite.Memory)
 	wantFiles(t, directory)
+}
+
+// TestOtherFilesAreLeftAlone opens a database between files that an earlier version, or
+// another database, could have put there.
+func TestOtherFilesAreLeftAlone(t *testing.T) {
+	directory, target := t.TempDir(), filepath.Join(t.TempDir(), "target")
+	writeFile(t, target, "not a part of the database")
+	if err := os.Symlink(target, filepath.Join(directory, "shop-seq")); err != nil {
+		t.Skip("no symbolic links")
+	}
+	writeFile(t, filepath.Join(directory, "shop-lock"), "not a part of the database")
+	store := newStore(t, filepath.Join(directory, "shop"))
+	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, directory, "shop", "shop-lock", "shop-seq", "shop-shm", "shop-wal")
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, directory, "shop", "shop-lock", "shop-seq")
+	for _, path := range []string{target, filepath.Join(directory, "shop-lock")} {
+		if content, err := os.ReadFile(path); err != nil || string(content) != "not a part of the database" {
+			t.Errorf("%s contains %q, error %v", path, content, err)
+		}
+	}
+}
+
+func TestFileThatIsNoDatabaseStaysAlone(t *testing.T) {
+	directory := t.TempDir()
+	path := filepath.Join(directory, "notes.txt")
+	writeFile(t, path, strings.Repeat("this is not a database\n", 1000))
+	if _, err := sqlite.Open(t.Context(), sqlite.Options{Path: path}); err == nil {
+		t.Error("Open returned no error")
+	}
+	wantFiles(t, directory, "notes.txt")
+}
+
+// TestFilesOfTheDatabaseHaveItsOwner opens another user's database as the superuser.
+func TestFilesOfTheDatabaseHaveItsOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only the superuser may give files away")
+	}
+	const user, group = 65534, 12345
+	path := newPath(t)
+	if err := newStore(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chown(path, user, group), os.Chmod(path, 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, path)
+	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		wantMode(t, name, 0o640)
+		wantOwner(t, name, user, group)
+	}
+}
+
+// TestLogShrinksAfterALongRead makes SQLite keep a large log while somebody reads, and
+// wants it to be short again after later writes.
+func TestLogShrinksAfterALongRead(t *testing.T) {
+	const limit = 16 << 20
+	path := newPath(t)
+	store, raw := newStore(t, path), openRaw(t, path)
+	reading, err := raw.Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Close()
+	read := func(statement string) {
+		t.Helper()
+		if _, err := reading.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(`BEGIN DEFERRED`)
+	read(`SELECT count(*) FROM consumers`)
+	size := func() int64 {
+		info, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	batch := aConsumer("cons_1")
+	for n := 0; size() <= limit; n++ {
+		batch.Consumers[0].FullName = new(strings.Repeat(string(rune('a'+n)), 4<<20)) // other pages each time
+		batch.Consumers[0].UpdatedAt = batch.Consumers[0].CreatedAt.Add(time.Duration(n) * time.Second)
+		if _, err := store.Write(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(`COMMIT`)
+	for n := range 3 {
+		if _, err := store.Write(t.Context(), aConsumer(fmt.Sprintf("cons_later_%d", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := size(); got > limit {
+		t.Errorf("the log has %d bytes, want at most %d", got, limit)
+	}
 }
 
 func TestBadOptionsAreNamed(t *testing.T) {
@@ -115,7 +220,8 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"a path is needed":               {sqlite.Options{}, []string{"Path"}},
 		"no path contains NUL":           {sqlite.Options{Path: "a\x00b"}, []string{"Path"}},
 		"there is no negative number":    {sqlite.Options{Path: sqlite.Memory, Readers: -1}, []string{"Readers"}},
-		"every bad option is named once": {sqlite.Options{Path: "\x00\x00", Readers: -1}, []string{"Path", "Readers"}},
+		"a poll interval has a maximum":  {sqlite.Options{Path: sqlite.Memory, PollInterval: time.Second}, []string{"PollInterval"}},
+		"every bad option is named once": {sqlite.Options{Path: "\x00\x00", Readers: -1, PollInterval: time.Hour}, []string{"Path", "Readers", "PollInterval"}},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			_, err := sqlite.Open(t.Context(), c.options)
@@ -169,7 +275,7 @@ func TestWhatCannotBeOpenedIsUnavailable(t *testing.T) {
 				t.Errorf("the error doesn't name the path: %v", err)
 			}
 			if store != nil {
-				t.Error("Open returned a store beside the error")
+				t.Error("Open returned both a store and an error")
 			}
 		})
 	}
@@ -185,9 +291,11 @@ func writeFile(t *testing.T, path, text string) {
 // TestPersonWhoIsGoneIsNotInTheFile reads the bytes of the closed database.
 func TestPersonWhoIsGoneIsNotInTheFile(t *testing.T) {
 	for name, goes := range map[string]func(*testing.T, *sqlite.Store) error{
-		"erased": func(t *testing.T, store *sqlite.Store) error { return store.Erase(t.Context(), "org_1", "cons_going") },
+		"erased": func(t *testing.T, store *sqlite.Store) error {
+			return store.Erase(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_going"})
+		},
 		"merged": func(t *testing.T, store *sqlite.Store) error {
-			_, err := store.Merge(t.Context(), "org_1", "cons_going", "cons_staying")
+			_, err := store.Merge(t.Context(), consumer.Merge{OrganizationID: "org_1", GuestID: "cons_going", ConsumerID: "cons_staying"})
 			return err
 		},
 	} {

@@ -41,10 +41,9 @@ func TestStoresOnOneFileLoseNoWrite(t *testing.T) {
 	}
 }
 
-// TestMergeBesideTheWritesOfAnotherStore merges a guest through one store while the
-// other writes about it: what was acknowledged is the consumer's in the end, and
-// nothing is the guest's.
-func TestMergeBesideTheWritesOfAnotherStore(t *testing.T) {
+// TestMergeDuringTheWritesOfAnotherStore merges a guest through one store while the other
+// writes about it. In the end everything that was acknowledged belongs to the consumer.
+func TestMergeDuringTheWritesOfAnotherStore(t *testing.T) {
 	const writes = 100
 	path := newPath(t)
 	merging, writing := newStore(t, path), newStore(t, path)
@@ -71,15 +70,15 @@ func TestMergeBesideTheWritesOfAnotherStore(t *testing.T) {
 		}
 	})
 	<-begun
-	if _, err := merging.Merge(t.Context(), "org_1", "guest_1", "cons_1"); err != nil {
+	if _, err := merging.Merge(t.Context(), consumer.Merge{OrganizationID: "org_1", GuestID: "guest_1", ConsumerID: "cons_1"}); err != nil {
 		t.Errorf("Merge: %v", err)
 	}
 	writer.Wait()
-	s, err := writing.Snapshot(t.Context(), "org_1", "cons_1")
+	s, err := writing.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	if err != nil || len(s.Participations) != acknowledged {
 		t.Errorf("the consumer has %d records, error %v, want the %d that were acknowledged", len(s.Participations), err, acknowledged)
 	}
-	if _, err := writing.Export(t.Context(), "org_1", "guest_1"); !errors.Is(err, consumer.ErrNotFound) {
+	if _, err := writing.Export(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "guest_1"}); !errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("Export of the guest returned the error %v, want ErrNotFound", err)
 	}
 }
@@ -107,8 +106,8 @@ func TestReadsDoNotWaitForAWriter(t *testing.T) {
 	}
 }
 
-// TestWaitingWriteEndsWithItsContext holds the lock for far longer than the test
-// waits, and cancels a write that waits for it, and one behind that.
+// TestWaitingWriteEndsWithItsContext holds the lock far longer than the test waits, and
+// cancels a write that waits for the lock and one that waits for the connection.
 func TestWaitingWriteEndsWithItsContext(t *testing.T) {
 	path := newPath(t)
 	store := newStore(t, path)
@@ -144,7 +143,7 @@ func TestWaitingWriteEndsWithItsDeadline(t *testing.T) {
 	path := newPath(t)
 	store := newStore(t, path)
 	defer holdLock(t, path).Rollback()
-	for _, patience := range []time.Duration{time.Millisecond, 300 * time.Millisecond} { // within and beyond SQLite's own
+	for _, patience := range []time.Duration{time.Millisecond, 300 * time.Millisecond} { // shorter and longer than the busy timeout
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		_, err := store.Write(ctx, aConsumer("cons_1"))
 		cancel()
@@ -154,12 +153,12 @@ func TestWaitingWriteEndsWithItsDeadline(t *testing.T) {
 	}
 }
 
-// lockForAlone takes the file for one connection alone, as whoever removes the log
-// does, until unlock is called.
+// lockForAlone locks the file for one connection, as a process does that removes the
+// write-ahead log, until unlock is called.
 func lockForAlone(t *testing.T, store *sqlite.Store, path string) (unlock func()) {
 	t.Helper()
 	for _, db := range []*sqlx.DB{store.Writer(), store.Readers()} {
-		db.SetMaxIdleConns(0) // or nobody else could
+		db.SetMaxIdleConns(0) // an open connection would prevent the lock
 	}
 	raw := openRaw(t, path)
 	raw.SetMaxOpenConns(1)
@@ -173,8 +172,7 @@ func lockForAlone(t *testing.T, store *sqlite.Store, path string) (unlock func()
 	}
 }
 
-// TestWaitingReadEndsWithItsDeadline holds although a read's statement watches no
-// context.
+// TestWaitingReadEndsWithItsDeadline tests reads, whose statements do not watch the context.
 func TestWaitingReadEndsWithItsDeadline(t *testing.T) {
 	path := newPath(t)
 	store := newStore(t, path)
@@ -183,15 +181,24 @@ func TestWaitingReadEndsWithItsDeadline(t *testing.T) {
 	}
 	unlock := lockForAlone(t, store, path)
 	for name, read := range map[string]func(context.Context) error{
-		"Consumer": func(ctx context.Context) error { _, err := store.Consumer(ctx, "org_1", "cons_1"); return err },
+		"Consumer": func(ctx context.Context) error {
+			_, err := store.Consumer(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
+			return err
+		},
 		"Consumers": func(ctx context.Context) error {
 			_, err := store.Consumers(ctx, "org_1", []string{"cons_1"})
 			return err
 		},
-		"Snapshot": func(ctx context.Context) error { _, err := store.Snapshot(ctx, "org_1", "cons_1"); return err },
-		"Export":   func(ctx context.Context) error { _, err := store.Export(ctx, "org_1", "cons_1"); return err },
-		"APIKeys":  func(ctx context.Context) error { _, err := store.APIKeys(ctx, "org_1"); return err },
-		"Ping":     store.Ping,
+		"Snapshot": func(ctx context.Context) error {
+			_, err := store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
+			return err
+		},
+		"Export": func(ctx context.Context) error {
+			_, err := store.Export(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
+			return err
+		},
+		"APIKeys": func(ctx context.Context) error { _, err := store.APIKeys(ctx, "org_1"); return err },
+		"Ping":    store.Ping,
 	} {
 		const patience = 100 * time.Millisecond
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -207,7 +214,7 @@ func TestWaitingReadEndsWithItsDeadline(t *testing.T) {
 	}
 	read := make(chan error)
 	go func() {
-		_, err := store.Snapshot(t.Context(), "org_1", "cons_1")
+		_, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 		read <- err
 	}()
 	for store.Readers().Stats().InUse == 0 {
@@ -240,9 +247,9 @@ func TestWaitingWriteSucceedsWhenTheLockIsFree(t *testing.T) {
 	wantConsumer(t, store, "cons_1")
 }
 
-// TestCancelledCallsLeaveTheStoreWhole cancels reads and writes at random moments;
-// the driver discards such connections, and those that follow must be the same.
-func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
+// TestStoreWorksAfterCancelledCalls cancels reads and writes at random times. The driver
+// discards such connections, and new ones must have the same settings.
+func TestStoreWorksAfterCancelledCalls(t *testing.T) {
 	for name, path := range map[string]string{"file": newPath(t), "memory": sqlite.Memory} {
 		t.Run(name, func(t *testing.T) {
 			store := newStore(t, path)
@@ -252,7 +259,7 @@ func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
 			for range 100 {
 				ctx, cancel := context.WithCancel(t.Context())
 				go cancel()
-				if _, err := store.Snapshot(ctx, "org_1", "cons_1"); err != nil && !errors.Is(err, context.Canceled) {
+				if _, err := store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); err != nil && !errors.Is(err, context.Canceled) {
 					t.Fatalf("Snapshot: %v", err)
 				}
 				if _, err := store.Write(ctx, aConsumer("cons_2")); err != nil && !errors.Is(err, context.Canceled) {
@@ -267,7 +274,7 @@ func TestCancelledCallsLeaveTheStoreWhole(t *testing.T) {
 	}
 }
 
-// TestCancelledQueryStops runs a query that would take for ever.
+// TestCancelledQueryStops runs a query that would never end.
 func TestCancelledQueryStops(t *testing.T) {
 	store := newStore(t, newPath(t))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -277,7 +284,7 @@ func TestCancelledQueryStops(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the query returned %d and the error %v, want context.DeadlineExceeded", n, err)
 	}
-	if _, err := store.Consumer(t.Context(), "org_1", "cons_1"); !errors.Is(err, consumer.ErrNotFound) {
+	if _, err := store.Consumer(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); !errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("Consumer returned the error %v afterwards", err)
 	}
 }

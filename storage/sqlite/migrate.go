@@ -5,92 +5,92 @@ import (
 	"embed"
 	"io/fs"
 
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
+	"github.com/jmoiron/sqlx"
 )
 
+// Each file records its version in the version table, so the schema is also recognized if
+// another tool has run the files.
+//
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate brings the schema of the database to the version of this program, each
-// step in a transaction of its own. It does nothing when it is there already, and
-// may be called by any number of processes at once. It returns
-// [consumer.ErrSchema] when a newer program has migrated the database, or when the
-// file holds other tables of the same names.
+// Migrations returns the SQL files that [Store.Migrate] runs, in the order of their names.
+// They are for programs that migrate all their tables with one tool, such as goose, whose
+// annotations they have. Run each file in a transaction of its own. Each file records its
+// version in the table rejoin_schema_version, so a Store recognizes the schema and refuses a
+// newer one, whichever tool ran the files.
+func Migrations() fs.FS {
+	files, _ := fs.Sub(migrations, "migrations") // fails only if the name is not a valid path
+	return files
+}
+
+// Migrate brings the schema of the database to the version that this program needs. Each
+// step is a transaction of its own. Migrate does nothing if the schema has that version, and
+// any number of processes may call it at once.
+//
+// The table rejoin_schema_version records the steps. Other programs may use goose with its
+// default table in the same database.
+//
+// Migrate returns [consumer.ErrSchema] if a newer program has migrated the database, or if
+// the file has other tables with the same names.
 func (s *Store) Migrate(ctx context.Context) error {
 	return translate(ctx, "migrate sqlite database", s.migrate(ctx))
 }
 
 func (s *Store) migrate(ctx context.Context) error {
 	for {
-		before, err := currentSchema(ctx, s.writer)
+		var recorded int64
+		err := retryBusy(ctx, func() (err error) {
+			recorded, err = recordedSchema(ctx, s.writer)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		if before >= requiredSchema {
-			return checkSchema(before)
+		if recorded >= requiredSchema {
+			return checkSchema(recorded)
 		}
-		failed := retryBusy(ctx, func() error { return s.migrateUp(ctx) })
-		after, err := currentSchema(ctx, s.writer)
-		if err != nil {
+		if err := s.migrateStep(ctx); err != nil {
 			return err
 		}
-		if failed != nil && after <= before {
-			return failed
+	}
+}
+
+// migrateStep applies the next migration. It reads the version again once it has the lock,
+// because another process may have been faster.
+func (s *Store) migrateStep(ctx context.Context) error {
+	tx, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after a commit
+	recorded, err := recordedSchema(ctx, tx)
+	if err != nil || recorded >= requiredSchema {
+		return err
+	}
+	adopted := false
+	if recorded == 0 {
+		if adopted, err = adoptLegacy(ctx, tx); err != nil {
+			return err
 		}
-		// It worked, or another process was faster at a step, in which case ours was
-		// undone by the step's transaction: see what remains to be done.
 	}
+	if !adopted {
+		if err := applyMigration(ctx, tx, recorded+1); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
-func (s *Store) migrateUp(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
+func applyMigration(ctx context.Context, tx *sqlx.Tx, version int64) error {
+	files, err := migrations.ReadDir("migrations")
 	if err != nil {
 		return err
 	}
-	versions, err := newVersionTable()
+	statements, err := migrations.ReadFile("migrations/" + files[version-1].Name())
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectCustom, s.writer.DB, files,
-		goose.WithStore(versions),
-		goose.WithDisableGlobalRegistry(true),
-		goose.WithLogger(goose.NopLogger()),
-	)
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
-}
-
-// versionTable is goose's table of versions with one difference: a version cannot
-// be entered twice. Goose has no lock for SQLite, so two processes may begin the
-// same step; the second then fails as a whole, whatever the step does.
-type versionTable struct{ database.Store }
-
-func newVersionTable() (versionTable, error) {
-	store, err := database.NewStore(database.DialectSQLite3, goose.DefaultTablename)
-	return versionTable{store}, err
-}
-
-// CreateVersionTable finds the table there already when another process was faster.
-func (versionTable) CreateVersionTable(ctx context.Context, db database.DBTxConn) error {
-	_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS goose_db_version (
-		id INTEGER PRIMARY KEY AUTOINCREMENT,
-		version_id INTEGER NOT NULL UNIQUE,
-		is_applied INTEGER NOT NULL,
-		tstamp TIMESTAMP DEFAULT (datetime('now'))
-	)`)
-	return err
-}
-
-// Insert lets only version 0, which goose enters with the table, be there already.
-func (t versionTable) Insert(ctx context.Context, db database.DBTxConn, request database.InsertRequest) error {
-	if request.Version > 0 {
-		return t.Store.Insert(ctx, db, request)
-	}
-	_, err := db.ExecContext(ctx,
-		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1) ON CONFLICT DO NOTHING`)
+	_, err = tx.ExecContext(ctx, string(statements))
 	return err
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/rejoinhq/rejoin/storage/sqlite"
 )
 
-// TestChild is what the children of these tests run.
+// TestChild runs in the child processes of these tests.
 func TestChild(t *testing.T) {
 	childtest.Run(t, func(t *testing.T, database string) consumer.Writer { return newStore(t, database) }, aConsumer)
 }

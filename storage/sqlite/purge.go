@@ -1,20 +1,37 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
-	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-// What is over is found by its index first, and then deleted key by key: SQLite's
-// DELETE has no LIMIT, and once the file has statistics (ANALYZE), a list of keys in
-// one statement is looked up by the consumer only, at the cost of all its records.
+// What can be purged is looked up by an index first and then deleted by key: DELETE has no
+// LIMIT in SQLite, and once the file has statistics (ANALYZE), SQLite looks up a list of
+// keys in one statement by the consumer only, at the cost of all its records.
 
 const overParticipations = `
 SELECT organization_id, consumer_id, type, id
 FROM participations WHERE over_at < ?1 ORDER BY over_at LIMIT ?2`
+
+// endedMembers selects the participations that the end of their distribution ended,
+// together with the digest of the winner and the consumer that the winner was merged into,
+// whose participation it did not end. An active participation has a token only if it is
+// admitting. Without statistics, SQLite would otherwise search all participations of the
+// organization.
+var endedMembers = `
+SELECT p.organization_id, p.consumer_id, p.type, p.id, ` + row.Counting("d", "winner_digest") + ` AS winner_digest,
+	(SELECT successor_id FROM former_consumers AS f
+	WHERE f.organization_id = d.organization_id AND f.consumer_digest = ` + row.Counting("d", "winner_digest") + `) AS winner_id
+FROM distributions AS d CROSS JOIN participations AS p INDEXED BY participations_distribution
+	ON p.organization_id = d.organization_id AND p.type = d.type AND p.id = d.id
+WHERE d.counting_ended_at < ?1 AND ` + row.Counting("p", "updated_at") + ` < ?1 AND ` + row.Counting("p", "status_rank") + ` < ?3
+	AND (` + row.Counting("p", "record") + `) ->> 'admissionToken' IS NULL
+LIMIT ?2`
 
 const deleteParticipation = `
 DELETE FROM participations
@@ -28,49 +45,144 @@ const deleteAdmission = `
 DELETE FROM admissions
 WHERE organization_id = ?1 AND consumer_id = ?2 AND distribution_type = ?3 AND distribution_id = ?4`
 
-// Purge implements [consumer.Purger]. Nobody else writes while it does, so a limit of
-// some thousands keeps the others' waiting short. The file doesn't shrink: the
-// space is used again.
-func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
-	deleted, err := s.purge(ctx, before, limit)
-	return deleted, translate(ctx, "purge", err)
-}
+// overDistributions selects distributions without a participation: what they ended would be
+// active again without them.
+var overDistributions = `
+SELECT organization_id, '' AS consumer_id, type, id
+FROM distributions AS d WHERE counting_ended_at < ?1 AND ` + row.Counting("d", "updated_at") + ` < ?1 AND NOT EXISTS (
+	SELECT 1 FROM participations AS p
+	WHERE p.organization_id = d.organization_id AND p.type = d.type AND p.id = d.id)
+LIMIT ?2`
 
-func (s *Store) purge(ctx context.Context, before time.Time, limit int) (int, error) {
-	if err := consumer.ValidatePurge(before, limit); err != nil {
-		return 0, err
+const deleteDistribution = `DELETE FROM distributions WHERE organization_id = ?1 AND type = ?3 AND id = ?4`
+
+// deleteEvents deletes the events about a participation, or about an auction itself.
+const deleteEvents = `
+DELETE FROM events
+WHERE organization_id = ?1 AND consumer_id = ?2 AND subject_type = ?3 AND subject_id = ?4`
+
+// deleteOrders deletes the events about the orders of a consumer if the participation that
+// is purged is the last one that follows from events. A consumer without any keeps them,
+// because they may have overtaken the events about participations.
+const deleteOrders = `
+DELETE FROM events
+WHERE organization_id = ?1 AND consumer_id = ?2 AND subject_type = '` + row.OrderSubject + `' AND (?3, ?4) = (
+	SELECT min(type), min(id) FROM participations
+	WHERE organization_id = ?1 AND consumer_id = ?2 AND folded_updated_at IS NOT NULL
+	HAVING count(*) = 1)`
+
+// Purge implements [consumer.Lifecycle]. Other writes wait for it, so a limit of a few
+// thousand keeps them short. The file does not shrink: SQLite reuses the space.
+func (s *Store) Purge(ctx context.Context, p consumer.Purge) (result consumer.PurgeResult, err error) {
+	defer translateTo(&err, ctx, "purge")
+	if err := p.Validate(); err != nil {
+		return consumer.PurgeResult{}, err
 	}
-	deleted := 0
-	err := s.transact(ctx, func(ctx context.Context, t transaction) error {
-		participations, err := t.purge(ctx, overParticipations, deleteParticipation, before, limit)
-		if err != nil {
+	err = s.transact(ctx, func(ctx context.Context, t transaction) (err error) {
+		result, err = t.purge(ctx, p)
+		if err != nil || result == (consumer.PurgeResult{}) {
 			return err
 		}
-		admissions, err := t.purge(ctx, overAdmissions, deleteAdmission, before, limit-participations)
-		deleted = participations + admissions
-		return err
+		return t.logCommit(ctx)
 	})
 	if err != nil {
-		return 0, err
+		return consumer.PurgeResult{}, err
 	}
-	return deleted, nil
+	return result, nil
 }
 
-// purge returns how many records of a table it deleted.
-func (t transaction) purge(ctx context.Context, over, deletion string, before time.Time, limit int) (int, error) {
-	var keys []row.Key
-	if err := t.SelectContext(ctx, &keys, over, before.UnixMicro(), limit); err != nil {
-		return 0, err
+func (t transaction) purge(ctx context.Context, p consumer.Purge) (result consumer.PurgeResult, err error) {
+	for _, step := range []struct {
+		find      func(ctx context.Context, before int64, limit int) ([]row.Key, error)
+		deletions []string // of events, then of the record
+		counts    []*int
+	}{
+		{t.selectKeys(overParticipations), []string{deleteOrders, deleteEvents, deleteParticipation}, []*int{&result.Records}},
+		{t.selectKeys(overAdmissions), []string{deleteAdmission}, []*int{&result.Records}},
+		{t.selectEndedMembers, []string{deleteOrders, deleteEvents, deleteParticipation}, []*int{&result.Records, &result.Members}},
+		{t.selectKeys(overDistributions), []string{deleteEvents, deleteDistribution}, []*int{&result.Distributions}}, // after their participations
+	} {
+		keys, err := step.find(ctx, p.Before.UnixMicro(), p.Limit-result.Records-result.Distributions)
+		if err != nil {
+			return consumer.PurgeResult{}, err
+		}
+		deleted, err := t.deleteKeys(ctx, step.deletions, keys)
+		if err != nil {
+			return consumer.PurgeResult{}, err
+		}
+		for _, count := range step.counts {
+			*count += len(keys)
+		}
+		result.Events += deleted - len(keys)
 	}
-	statement, err := t.PreparexContext(ctx, deletion)
-	if err != nil {
-		return 0, err
+	return result, nil
+}
+
+func (t transaction) selectKeys(statement string) func(ctx context.Context, before int64, limit int) ([]row.Key, error) {
+	return func(ctx context.Context, before int64, limit int) (keys []row.Key, err error) {
+		err = t.SelectContext(ctx, &keys, statement, before, limit)
+		return keys, err
 	}
-	defer statement.Close()
-	for _, key := range keys {
-		if _, err := statement.ExecContext(ctx, key.OrganizationID, key.ConsumerID, key.Type, key.ID); err != nil {
+}
+
+// endedMember is a row of endedMembers.
+type endedMember struct {
+	row.Key
+	WinnerDigest []byte  `db:"winner_digest"`
+	WinnerID     *string `db:"winner_id"`
+}
+
+func (m endedMember) isWinner() bool {
+	digest := consumer.Key{OrganizationID: m.OrganizationID, ConsumerID: m.ConsumerID}.Digest()
+	return bytes.Equal(digest[:], m.WinnerDigest) || m.WinnerID != nil && *m.WinnerID == m.ConsumerID
+}
+
+// selectEndedMembers leaves out winners, because SQLite cannot compute their digests. If it
+// found any, it selects that many more.
+func (t transaction) selectEndedMembers(ctx context.Context, before int64, limit int) ([]row.Key, error) {
+	for winners := 0; ; {
+		var members []endedMember
+		if err := t.SelectContext(ctx, &members, endedMembers, before, limit+winners, consumer.TerminalRank); err != nil {
+			return nil, err
+		}
+		var keys []row.Key
+		for _, m := range members {
+			if !m.isWinner() && len(keys) < limit {
+				keys = append(keys, m.Key)
+			}
+		}
+		if len(keys) == limit || len(members) < limit+winners {
+			return keys, nil
+		}
+		winners = len(members) - len(keys)
+	}
+}
+
+// deleteKeys executes the deletions for each key in turn. It returns how many rows they
+// deleted.
+func (t transaction) deleteKeys(ctx context.Context, deletions []string, keys []row.Key) (deleted int, err error) {
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	statements := make([]*sqlx.Stmt, len(deletions))
+	for i, deletion := range deletions {
+		if statements[i], err = t.PreparexContext(ctx, deletion); err != nil {
 			return 0, err
 		}
+		defer statements[i].Close()
 	}
-	return len(keys), nil
+	for _, key := range keys {
+		for _, statement := range statements {
+			result, err := statement.ExecContext(ctx, key.OrganizationID, key.ConsumerID, key.Type, key.ID)
+			if err != nil {
+				return 0, err
+			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return 0, err
+			}
+			deleted += int(n)
+		}
+	}
+	return deleted, nil
 }

@@ -13,43 +13,62 @@ import (
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-// Every statement that reads returns the schema's version beside what it reads, so
-// that a program that runs while a newer one migrates finds out within the same
-// round trip.
+// Every statement that reads also returns the schema version, so that a program that is
+// running while a newer one migrates notices it without a further statement.
 
-const profileStatement = `
-SELECT ` + schemaVersion + ` AS schema_version, record AS profile
+var profileStatement = `
+SELECT ` + schemaVersion + ` AS schema_version, ` + row.Counting("consumers", "record") + ` AS profile
 FROM consumers
 WHERE organization_id = ?1 AND id = ?2`
 
-// snapshotStatement returns one row, whatever the number of records. The plus signs
-// hide the parameters from the planner: once the file has statistics (ANALYZE), it
-// would otherwise plan the held statement anew at every run, to suit the value.
-const snapshotStatement = `
-SELECT ` + schemaVersion + ` AS schema_version, record AS profile,
-	(SELECT group_concat(record, char(10)) FROM participations
-	WHERE organization_id = +?1 AND consumer_id = +?2 AND status_rank < +?3) AS participations,
+// memberRecord is a column: the record of the participation p with that of its distribution
+// d, which may not exist (see [row.DistributionSeparator]).
+var memberRecord = row.Counting("p", "record") + ` || CASE
+	WHEN d.id IS NULL THEN ''
+	WHEN ` + row.Counting("d", "winner_digest") + ` IS NULL THEN char(9) || ` + row.Counting("d", "record") + `
+	ELSE char(9) || coalesce((SELECT successor_id FROM former_consumers
+		WHERE organization_id = d.organization_id AND consumer_digest = ` + row.Counting("d", "winner_digest") + `), '') || ` + row.Counting("d", "record") + `
+	END`
+
+// snapshotStatement returns one row, whatever the number of records. The plus signs hide
+// the parameters from the planner: once the file has statistics (ANALYZE), SQLite would
+// otherwise plan the prepared statement again at every run to suit the value.
+var snapshotStatement = `
+SELECT ` + schemaVersion + ` AS schema_version, ` + row.Counting("consumers", "record") + ` AS profile,
+	(SELECT group_concat(` + memberRecord + `, char(10))
+	FROM participations AS p LEFT JOIN distributions AS d
+		ON d.organization_id = +?1 AND d.type = p.type AND d.id = p.id
+	WHERE p.organization_id = +?1 AND p.consumer_id = +?2 AND ` + row.Counting("p", "status_rank") + ` < +?3) AS participations,
 	(SELECT group_concat(record, char(10)) FROM admissions
 	WHERE organization_id = +?1 AND consumer_id = +?2 AND status_rank < +?3) AS admissions
 FROM consumers
 WHERE organization_id = +?1 AND id = +?2`
 
-// profilesStatement takes the ids as a JSON array, so that it is one statement for
-// any number of them, and a look-up by primary key for each.
-const profilesStatement = `
+// profilesStatement takes the ids as a JSON array, so that it is one statement for any
+// number of them and looks each of them up by the primary key.
+var profilesStatement = `
 SELECT ` + schemaVersion + ` AS schema_version,
-	(SELECT group_concat(record, char(10)) FROM consumers
+	(SELECT group_concat(` + row.Counting("consumers", "record") + `, char(10)) FROM consumers
 	WHERE organization_id = +?1 AND id IN (SELECT value FROM json_each(?2))) AS profiles`
 
-// exportStatement returns one row also when nothing is stored.
-const exportStatement = `
+// exportStatement returns one row even if nothing is stored.
+var exportStatement = `
 SELECT ` + schemaVersion + ` AS schema_version,
-	(SELECT record FROM consumers
+	(SELECT ` + row.Counting("consumers", "record") + ` FROM consumers
 	WHERE organization_id = +?1 AND id = +?2) AS profile,
-	(SELECT group_concat(record, char(10)) FROM participations
-	WHERE organization_id = +?1 AND consumer_id = +?2) AS participations,
+	(SELECT group_concat(` + memberRecord + `, char(10))
+	FROM participations AS p LEFT JOIN distributions AS d
+		ON d.organization_id = +?1 AND d.type = p.type AND d.id = p.id
+	WHERE p.organization_id = +?1 AND p.consumer_id = +?2) AS participations,
 	(SELECT group_concat(record, char(10)) FROM admissions
-	WHERE organization_id = +?1 AND consumer_id = +?2) AS admissions`
+	WHERE organization_id = +?1 AND consumer_id = +?2) AS admissions,
+	CASE WHEN EXISTS (SELECT 1 FROM events
+	WHERE organization_id = +?1 AND consumer_id = +?2) THEN 'yes' END AS events`
+
+var distributionStatement = `
+SELECT ` + schemaVersion + ` AS schema_version, ` + row.Counting("distributions", "record") + `
+FROM distributions
+WHERE organization_id = ?1 AND type = ?2 AND id = ?3`
 
 const apiKeyStatement = `
 SELECT ` + schemaVersion + ` AS schema_version, organization_id
@@ -58,117 +77,106 @@ WHERE digest = +?1
 	AND (expires_at IS NULL OR expires_at > +?2)
 	AND (revoked_at IS NULL OR revoked_at > +?2)`
 
-// Consumer implements [consumer.ProfileReader].
-func (s *Store) Consumer(ctx context.Context, organizationID, consumerID string) (consumer.Consumer, error) {
-	profile, err := s.profile(ctx, organizationID, consumerID)
-	return profile, translate(ctx, "read consumer", err)
-}
-
-func (s *Store) profile(ctx context.Context, organizationID, consumerID string) (consumer.Consumer, error) {
-	found, err := s.find(ctx, profileStatement, organizationID, consumerID)
+// Consumer implements [consumer.Reader].
+func (s *Store) Consumer(ctx context.Context, key consumer.Key) (profile consumer.Consumer, err error) {
+	defer translateTo(&err, ctx, "read consumer")
+	r, err := s.queryRow(ctx, profileStatement, key.OrganizationID, key.ConsumerID)
 	if err != nil {
 		return consumer.Consumer{}, err
 	}
-	return row.Found{Profile: found.texts[0]}.Consumer(organizationID)
+	return row.Columns{Profile: r.texts[0]}.Consumer(key.OrganizationID)
 }
 
-// Consumers implements [consumer.ProfilesReader].
-func (s *Store) Consumers(ctx context.Context, organizationID string, consumerIDs []string) (map[string]consumer.Consumer, error) {
-	profiles, err := s.profiles(ctx, organizationID, consumerIDs)
-	return profiles, translate(ctx, "read consumers", err)
-}
-
-func (s *Store) profiles(ctx context.Context, organizationID string, consumerIDs []string) (map[string]consumer.Consumer, error) {
-	found, err := s.find(ctx, profilesStatement, organizationID, jsonArray(row.PossibleIDs(consumerIDs)))
+// Consumers implements [consumer.BulkReader].
+func (s *Store) Consumers(ctx context.Context, organizationID string, consumerIDs []string) (profiles map[string]consumer.Consumer, err error) {
+	defer translateTo(&err, ctx, "read consumers")
+	r, err := s.queryRow(ctx, profilesStatement, organizationID, jsonArray(row.ValidIDs(consumerIDs)))
 	if err != nil {
 		return nil, err
 	}
-	return row.Found{Profiles: found.texts[0]}.Consumers(organizationID)
+	return row.Columns{Profiles: r.texts[0]}.Consumers(organizationID)
 }
 
-// Snapshot implements [consumer.SnapshotReader].
-func (s *Store) Snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
-	snapshot, err := s.snapshot(ctx, organizationID, consumerID)
-	return snapshot, translate(ctx, "read snapshot", err)
-}
-
-func (s *Store) snapshot(ctx context.Context, organizationID, consumerID string) (consumer.Snapshot, error) {
-	found, err := s.find(ctx, snapshotStatement, organizationID, consumerID, int64(consumer.TerminalRank))
+// Snapshot implements [consumer.Reader].
+func (s *Store) Snapshot(ctx context.Context, key consumer.Key) (snapshot consumer.Snapshot, err error) {
+	defer translateTo(&err, ctx, "read snapshot")
+	r, err := s.queryRow(ctx, snapshotStatement, key.OrganizationID, key.ConsumerID, int64(consumer.TerminalRank))
 	if err != nil {
 		return consumer.Snapshot{}, err
 	}
-	return found.ofConsumer().Snapshot(organizationID, consumerID)
+	return r.consumerColumns().Snapshot(key)
 }
 
-// Export implements [consumer.Exporter].
-func (s *Store) Export(ctx context.Context, organizationID, consumerID string) (consumer.Export, error) {
-	export, err := s.export(ctx, organizationID, consumerID)
-	return export, translate(ctx, "export consumer", err)
-}
-
-func (s *Store) export(ctx context.Context, organizationID, consumerID string) (consumer.Export, error) {
-	found, err := s.find(ctx, exportStatement, organizationID, consumerID)
+// Export implements [consumer.Lifecycle].
+func (s *Store) Export(ctx context.Context, key consumer.Key) (export consumer.Export, err error) {
+	defer translateTo(&err, ctx, "export consumer")
+	r, err := s.queryRow(ctx, exportStatement, key.OrganizationID, key.ConsumerID)
 	if err != nil {
 		return consumer.Export{}, err
 	}
-	return found.ofConsumer().Export(organizationID, consumerID)
+	return r.consumerColumns().Export(key)
 }
 
-// OrganizationByKey implements [consumer.APIKeyReader].
-func (s *Store) OrganizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
-	organizationID, err := s.organizationByKey(ctx, digest, now)
-	return organizationID, translate(ctx, "read API key", err)
-}
-
-func (s *Store) organizationByKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
-	found, err := s.find(ctx, apiKeyStatement, digest[:], now.UnixMicro())
-	return found.texts[0], err
-}
-
-// foundRow is the row of a statement that reads: the schema's version, then texts,
-// which are empty where the row has NULL or no more columns.
-type foundRow struct {
-	schemaVersion int64
-	texts         [3]string
-}
-
-func newFoundRow(columns []driver.Value) (found foundRow) {
-	found.schemaVersion, _ = columns[0].(int64)
-	for i, column := range columns[1:] {
-		found.texts[i], _ = column.(string)
+// Distribution implements [consumer.DistributionReader].
+func (s *Store) Distribution(ctx context.Context, key consumer.DistributionKey) (d consumer.Distribution, err error) {
+	defer translateTo(&err, ctx, "read distribution")
+	r, err := s.queryRow(ctx, distributionStatement, key.OrganizationID, string(key.Type), key.ID)
+	if err != nil {
+		return consumer.Distribution{}, err
 	}
-	return found
+	return row.Distribution(key.OrganizationID, r.texts[0])
 }
 
-// ofConsumer returns what the statements find that read all of a consumer.
-func (f foundRow) ofConsumer() row.Found {
-	return row.Found{Profile: f.texts[0], Participations: f.texts[1], Admissions: f.texts[2]}
+// OrganizationByAPIKey implements [consumer.APIKeyFinder].
+func (s *Store) OrganizationByAPIKey(ctx context.Context, digest [32]byte, now time.Time) (organizationID string, err error) {
+	defer translateTo(&err, ctx, "read API key")
+	r, err := s.queryRow(ctx, apiKeyStatement, digest[:], now.UnixMicro())
+	return r.texts[0], err
 }
 
-// find returns the one row of a statement, provided that the schema is still the
-// one that the statement was written for.
-func (s *Store) find(ctx context.Context, text string, parameters ...any) (foundRow, error) {
-	var found foundRow
-	err := s.read(ctx, func(c *connection) (err error) {
-		found, err = c.find(text, parameters)
-		return err
+// resultRow is the row of a statement that reads: the schema version, then texts, which
+// are empty where the row has NULL or no more columns.
+type resultRow struct {
+	schemaVersion int64
+	texts         [4]string
+}
+
+func newResultRow(columns []driver.Value) (r resultRow) {
+	r.schemaVersion, _ = columns[0].(int64)
+	for i, column := range columns[1:] {
+		r.texts[i], _ = column.(string)
+	}
+	return r
+}
+
+// consumerColumns returns the columns of a statement that reads all about one consumer.
+func (r resultRow) consumerColumns() row.Columns {
+	return row.Columns{Profile: r.texts[0], Participations: r.texts[1], Admissions: r.texts[2], Events: r.texts[3]}
+}
+
+// queryRow returns the row of a statement, provided that the schema is still the one that
+// the statement was written for. It returns consumer.ErrNotFound if there is no row.
+func (s *Store) queryRow(ctx context.Context, statement string, parameters ...any) (resultRow, error) {
+	var r resultRow
+	err := s.withReader(ctx, func(c *connection) error {
+		return c.queryRow(statement, parameters, func(columns []driver.Value) { r = newResultRow(columns) })
 	})
 	if errors.Is(err, io.EOF) {
-		return foundRow{}, cmp.Or(s.requireSchema(ctx), consumer.ErrNotFound)
+		return resultRow{}, cmp.Or(s.requireSchema(ctx), consumer.ErrNotFound)
 	}
 	if err != nil {
-		return foundRow{}, s.explainSchema(ctx, err)
+		return resultRow{}, s.explainSchema(ctx, err)
 	}
-	return found, checkSchema(found.schemaVersion)
+	return r, checkSchema(r.schemaVersion)
 }
 
-// read does something with a connection that reads, once one is free for who came first,
-// and again while SQLite asks it to wait.
-func (s *Store) read(ctx context.Context, do func(*connection) error) error {
-	if err := s.turns.Enter(ctx); err != nil {
+// withReader calls do with a connection that reads, and again while SQLite reports BUSY.
+// Callers get a connection in the order in which they came.
+func (s *Store) withReader(ctx context.Context, do func(*connection) error) error {
+	if err := s.slots.acquire(ctx); err != nil {
 		return err
 	}
-	defer s.turns.Leave()
+	defer s.slots.release()
 	return retryBusy(ctx, func() error {
 		conn, err := s.readers.Conn(ctx)
 		if err != nil {
@@ -179,7 +187,7 @@ func (s *Store) read(ctx context.Context, do func(*connection) error) error {
 	})
 }
 
-// jsonArray writes texts that need no escaping as a parameter for json_each.
+// jsonArray returns texts that need no escaping as a parameter for json_each.
 func jsonArray(texts []string) string {
 	if len(texts) == 0 {
 		return "[]"

@@ -13,8 +13,7 @@ import (
 	"github.com/rejoinhq/rejoin/storage/sqlite"
 )
 
-// analyzedFile returns a file with statistics over enough consumers, with some
-// records each, that a plan matters.
+// analyzedFile returns a file with statistics and with so many records that plans differ.
 func analyzedFile(t *testing.T) string {
 	t.Helper()
 	path := newPath(t)
@@ -39,8 +38,8 @@ func analyzedFile(t *testing.T) string {
 	return path
 }
 
-// TestSnapshotIsPlannedOnce counts how often SQLite asks the authorizer, which it
-// does whenever it plans a statement.
+// TestSnapshotIsPlannedOnce counts the calls of the authorizer, which SQLite calls when it
+// plans a statement.
 func TestSnapshotIsPlannedOnce(t *testing.T) {
 	conn, err := openRaw(t, analyzedFile(t)).Connx(t.Context())
 	if err != nil {
@@ -77,10 +76,10 @@ func TestSnapshotIsPlannedOnce(t *testing.T) {
 		return asked > 0
 	}
 	if runs(sqlite.SnapshotStatement) {
-		t.Error("the statement is planned anew at its runs")
+		t.Error("the statement is planned again when it runs")
 	}
 	if !runs(strings.ReplaceAll(sqlite.SnapshotStatement, "+?", "?")) {
-		t.Log("without the plus signs it is not planned anew either: they may go")
+		t.Log("without the plus signs it is not planned again either: they can be removed")
 	}
 }
 
@@ -95,16 +94,16 @@ func drain(t *testing.T, rows *sql.Rows) {
 	}
 }
 
-func TestDamagedRecordIsAFailureForGoodAndNotQuoted(t *testing.T) {
+func TestDamagedRecordIsAPermanentErrorWithoutTheRecord(t *testing.T) {
 	path := newPath(t)
 	store := newStore(t, path)
 	if _, err := store.Write(t.Context(), aConsumer("cons_1")); err != nil {
 		t.Fatal(err)
 	}
 	execRaw(t, openRaw(t, path), `UPDATE participations SET record = '{"type":"queue","admissionToken":secret-token'`)
-	_, err := store.Snapshot(t.Context(), "org_1", "cons_1")
+	_, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	if err == nil || errors.Is(err, consumer.ErrUnavailable) {
-		t.Errorf("Snapshot returned the error %v, want one that nobody tries again", err)
+		t.Errorf("Snapshot returned the error %v, want one that is not ErrUnavailable", err)
 	}
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the error quotes the record: %v", err)

@@ -15,11 +15,11 @@ import (
 )
 
 func TestStoreOnFile(t *testing.T) {
-	storagetest.Run(t, func(t *testing.T) consumer.Store { return newStore(t, newPath(t)) })
+	storagetest.Run(t, func(t *testing.T) (any, consumer.Store) { return newStore(t, newPath(t)), nil })
 }
 
 func TestStoreInMemory(t *testing.T) {
-	storagetest.Run(t, func(t *testing.T) consumer.Store { return newStore(t, sqlite.Memory) })
+	storagetest.Run(t, func(t *testing.T) (any, consumer.Store) { return newStore(t, sqlite.Memory), nil })
 }
 
 // newPath names a file that doesn't exist.
@@ -28,7 +28,12 @@ func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "rejoin.db
 // openStore opens a database as it is, and closes it with the test.
 func openStore(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	return openStoreWith(t, sqlite.Options{Path: path})
+}
+
+func openStoreWith(t *testing.T, options sqlite.Options) *sqlite.Store {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), options)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -43,14 +48,19 @@ func openStore(t *testing.T, path string) *sqlite.Store {
 // newStore opens and migrates a database.
 func newStore(t *testing.T, path string) *sqlite.Store {
 	t.Helper()
-	store := openStore(t, path)
+	return newStoreWith(t, sqlite.Options{Path: path})
+}
+
+func newStoreWith(t *testing.T, options sqlite.Options) *sqlite.Store {
+	t.Helper()
+	store := openStoreWith(t, options)
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatalf("Migrate: %v", err)
 	}
 	return store
 }
 
-// openRaw opens the file beside the store, to do what no Store does.
+// openRaw opens the file by other means than a Store.
 func openRaw(t *testing.T, path string) *sqlx.DB {
 	t.Helper()
 	db, err := sqlx.Open("sqlite", "file:"+path+"?_busy_timeout=10000&_txlock=immediate")
@@ -71,20 +81,22 @@ func execRaw(t *testing.T, db *sqlx.DB, statement string, parameters ...any) {
 // everyMethod returns the errors of all methods that need the schema.
 func everyMethod(t *testing.T, store *sqlite.Store) map[string]error {
 	t.Helper()
-	_, consumerErr := store.Consumer(t.Context(), "org_1", "cons_1")
+	_, consumerErr := store.Consumer(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	_, consumersErr := store.Consumers(t.Context(), "org_1", []string{"cons_1"})
-	_, snapshotErr := store.Snapshot(t.Context(), "org_1", "cons_1")
-	_, exportErr := store.Export(t.Context(), "org_1", "cons_1")
+	_, snapshotErr := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
+	_, exportErr := store.Export(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	_, writeErr := store.Write(t.Context(), aConsumer("cons_1"))
-	_, mergeErr := store.Merge(t.Context(), "org_1", "cons_2", "cons_1")
-	_, purgeErr := store.Purge(t.Context(), time.Now(), 1)
-	_, keyErr := store.OrganizationByKey(t.Context(), [32]byte{}, time.Now())
+	_, mergeErr := store.Merge(t.Context(), consumer.Merge{OrganizationID: "org_1", GuestID: "cons_2", ConsumerID: "cons_1"})
+	_, purgeErr := store.Purge(t.Context(), consumer.Purge{Before: time.Now(), Limit: 1})
+	_, keyErr := store.OrganizationByAPIKey(t.Context(), [32]byte{}, time.Now())
 	_, keysErr := store.APIKeys(t.Context(), "org_1")
+	_, distributionErr := store.Distribution(t.Context(), consumer.DistributionKey{OrganizationID: "org_1", Type: consumer.Queue, ID: "queue_1"})
 	return map[string]error{
 		"Consumer": consumerErr, "Consumers": consumersErr, "Snapshot": snapshotErr, "Export": exportErr,
-		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "Erase": store.Erase(t.Context(), "org_1", "cons_1"),
-		"OrganizationByKey": keyErr, "APIKeys": keysErr,
+		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "Erase": store.Erase(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}),
+		"OrganizationByAPIKey": keyErr, "APIKeys": keysErr,
 		"RevokeAPIKey": store.RevokeAPIKey(t.Context(), "org_1", [32]byte{}, time.Now()),
+		"Distribution": distributionErr,
 		"Ping":         store.Ping(t.Context()),
 	}
 }
@@ -102,21 +114,21 @@ func wantEveryMethod(t *testing.T, store *sqlite.Store, want error) {
 func aConsumer(id string) consumer.Batch {
 	entered := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	return consumer.Batch{
-		Consumers: []consumer.Consumer{{OrganizationID: "org_1", ID: id, Email: new("ada@example.com"), CreatedAt: entered}},
+		Consumers: []consumer.Consumer{{OrganizationID: "org_1", ID: id, Email: new("ada@example.com"), CreatedAt: entered, UpdatedAt: entered}},
 		Participations: []consumer.Participation{{
 			OrganizationID: "org_1", ConsumerID: id, Type: consumer.Queue, ID: "queue_1",
-			ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued, EnteredAt: entered,
+			ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusQueued, EnteredAt: entered, UpdatedAt: entered,
 		}},
 		Admissions: []consumer.Admission{{
 			OrganizationID: "org_1", ConsumerID: id, DistributionType: consumer.Queue, DistributionID: "queue_2",
-			ExperienceID: "exp_1", SequenceID: "seq_1", AdmissionToken: "secret-token", AdmittedAt: entered,
+			ExperienceID: "exp_1", SequenceID: "seq_1", AdmissionToken: "secret-token", AdmittedAt: entered, UpdatedAt: entered,
 		}},
 	}
 }
 
 func wantConsumer(t *testing.T, store *sqlite.Store, id string) {
 	t.Helper()
-	s, err := store.Snapshot(t.Context(), "org_1", id)
+	s, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: id})
 	if err != nil {
 		t.Fatalf("Snapshot of %s: %v", id, err)
 	}
@@ -172,16 +184,16 @@ func TestMemoryIsNotShared(t *testing.T) {
 	if _, err := one.Write(t.Context(), aConsumer("cons_1")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := two.Consumer(t.Context(), "org_1", "cons_1"); !errors.Is(err, consumer.ErrNotFound) {
+	if _, err := two.Consumer(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}); !errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("the other store returned the error %v, want ErrNotFound", err)
 	}
 }
 
-// TestSettings holds for every connection, because they stand in the connection
-// string; it looks at one of each handle.
+// TestSettings reads the settings of one connection of each handle. All connections have the
+// same ones, because they are in the connection string.
 func TestSettings(t *testing.T) {
 	store := newStore(t, newPath(t))
-	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1"}
+	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1", "journal_size_limit": "16777216"}
 	got := make(map[string]string)
 	for setting := range want {
 		var value string

@@ -2,20 +2,24 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jmoiron/sqlx"
 )
 
-// transaction is a write in progress, alone in the whole database from its
+// transaction is a write in progress. It is the only one in the whole database from its
 // beginning to its end.
 type transaction struct {
 	*sqlx.Tx
 	writeStatements
 }
 
-// transact commits what do did, or undoes it when do fails or the context ends.
+// errRollback makes transact undo the transaction and return nil.
+var errRollback = errors.New("roll back")
+
+// transact commits what do did. It undoes it if do fails or the context ends.
 func (s *Store) transact(ctx context.Context, do func(context.Context, transaction) error) error {
-	statements, err := s.writing.get(ctx, s.prepareWriting)
+	statements, err := s.prepareWrites(ctx)
 	if err != nil {
 		return err
 	}
@@ -23,29 +27,24 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, transacti
 	if err != nil {
 		return err
 	}
+	s.beginWriting()
+	defer s.endWriting()
 	defer tx.Rollback() // does nothing after a commit
 
-	// Once the transaction has begun, its statements wait for nobody and are short,
-	// so they need no watch over the context, for which the driver would start a
-	// goroutine each. When the context ends, database/sql undoes the transaction,
-	// and the next statement fails.
+	// From here on, statements are short and never wait, so they do not watch the
+	// context: for each of them the driver would start a goroutine. When the context
+	// ends, database/sql rolls the transaction back and the next statement fails.
 	unwatched := context.WithoutCancel(ctx)
 	t := transaction{tx, *statements}
 	if err := t.requireSchema(unwatched); err != nil {
 		return err
 	}
 	if err := do(unwatched, t); err != nil {
+		if err == errRollback {
+			return nil
+		}
 		return err
 	}
-	if err := s.commit(tx); err != nil {
-		return err
-	}
-	s.feed.wake()
-	return nil
-}
-
-func (s *Store) commit(tx *sqlx.Tx) error {
-	defer s.sequence.end(s.sequence.begin())
 	return tx.Commit()
 }
 
@@ -58,8 +57,8 @@ func (s *Store) begin(ctx context.Context) (*sqlx.Tx, error) {
 	return tx, err
 }
 
-// requireSchema protects a newer schema from the writes of an older program that
-// was already running when it came.
+// requireSchema protects a newer schema from the writes of an older program that was
+// running before the migration.
 func (t transaction) requireSchema(ctx context.Context) error {
 	var version int64
 	if err := t.StmtxContext(ctx, t.schema).GetContext(ctx, &version); err != nil {
@@ -71,6 +70,16 @@ func (t transaction) requireSchema(ctx context.Context) error {
 // affect returns how many rows a statement inserted, updated or deleted.
 func (t transaction) affect(ctx context.Context, statement string, parameters ...any) (int, error) {
 	result, err := t.ExecContext(ctx, statement, parameters...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// affectPrepared is like affect for a prepared statement.
+func (t transaction) affectPrepared(ctx context.Context, statement *sqlx.Stmt, parameters ...any) (int, error) {
+	result, err := t.StmtxContext(ctx, statement).ExecContext(ctx, parameters...)
 	if err != nil {
 		return 0, err
 	}

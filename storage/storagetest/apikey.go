@@ -29,7 +29,7 @@ func apiKeyCases() []storeCase {
 			wantKeyNotFound(t, store, apiKey("pk_test_2").Digest)
 			wantKeyNotFound(t, store, [32]byte{})
 		}},
-		{"every byte of the digest counts", func(t *testing.T, store consumer.Store) {
+		{"every byte of the digest matters", func(t *testing.T, store consumer.Store) {
 			key := apiKey("pk_test_1")
 			key.Digest[0], key.Digest[16], key.Digest[31] = 0, 0, 0
 			write(t, store, keys(key))
@@ -48,20 +48,32 @@ func apiKeyCases() []storeCase {
 				wantOrganization(t, store, k.Digest, organization)
 			}
 		}},
-		{"a key that is known already stays as it is", func(t *testing.T, store consumer.Store) {
+		{"a label is kept", func(t *testing.T, store consumer.Store) {
+			labeled := apiKey("pk_test_1")
+			labeled.Label = "Zażółć 🎟 \\ '"
+			write(t, store, keys(labeled, apiKey("pk_test_2")))
+			renamed := labeled
+			renamed.Label = "another"
+			write(t, store, keys(renamed))
+			got, err := store.APIKeys(t.Context(), organization)
+			if err != nil || len(got) != 2 || got[0].Label+got[1].Label != labeled.Label {
+				t.Errorf("APIKeys returned %v and the error %v", got, err)
+			}
+		}},
+		{"a key that exists is not changed", func(t *testing.T, store consumer.Store) {
 			again := apiKey("pk_test_1")
 			again.CreatedAt = at(9)
 			write(t, store, keys(apiKey("pk_test_1"), apiKey("pk_test_1")))
 			wantWrite(t, store, keys(again), 0, 0)
 			wantOrganization(t, store, again.Digest, organization)
 		}},
-		{"a key that expired or was revoked is not found, from that very moment on", func(t *testing.T, store consumer.Store) {
+		{"a key is not found from the time on at which it expires or is revoked", func(t *testing.T, store consumer.Store) {
 			expired, revoked := apiKey("pk_test_1"), apiKey("pk_test_2")
 			expired.ExpiresAt, revoked.RevokedAt = new(at(60)), new(at(60))
 			write(t, store, keys(expired, revoked))
 			for _, k := range []consumer.APIKey{expired, revoked} {
 				wantKeyNotFound(t, store, k.Digest)
-				if got, err := store.OrganizationByKey(t.Context(), k.Digest, at(60).Add(-time.Microsecond)); err != nil || got != organization {
+				if got, err := store.OrganizationByAPIKey(t.Context(), k.Digest, at(60).Add(-time.Microsecond)); err != nil || got != organization {
 					t.Errorf("just before: %q and the error %v", got, err)
 				}
 			}
@@ -100,7 +112,7 @@ func apiKeyCases() []storeCase {
 			wantKeys(t, store, organization, apiKey("pk_test_1"), full)
 		}},
 		{"keys are listed in the order of their creation, then of their digests", testKeysAreOrdered},
-		{"an organization without a key has none listed, which is no error", func(t *testing.T, store consumer.Store) {
+		{"the list of an organization without keys is nil", func(t *testing.T, store consumer.Store) {
 			write(t, store, keys(apiKey("pk_test_1")))
 			for _, id := range []string{otherOrganization, "ORG_1", "", "a/b", "\x00", "\xff"} {
 				if got, err := store.APIKeys(t.Context(), id); err != nil || got != nil {
@@ -119,21 +131,21 @@ func apiKeyCases() []storeCase {
 			*got[0].ExpiresAt = at(0)
 			wantOrganization(t, store, key.Digest, organization)
 		}},
-		{"a revoked key is invalid from the moment on", func(t *testing.T, store consumer.Store) {
+		{"a revoked key is invalid from that time on", func(t *testing.T, store consumer.Store) {
 			write(t, store, keys(apiKey("pk_test_1"), apiKey("pk_test_2")))
 			revoke(t, store, "pk_test_1", at(60))
 			wantKeyNotFound(t, store, apiKey("pk_test_1").Digest)
 			wantOrganization(t, store, apiKey("pk_test_2").Digest, organization)
-			if _, err := store.OrganizationByKey(t.Context(), apiKey("pk_test_1").Digest, at(60).Add(-time.Microsecond)); err != nil {
+			if _, err := store.OrganizationByAPIKey(t.Context(), apiKey("pk_test_1").Digest, at(60).Add(-time.Microsecond)); err != nil {
 				t.Errorf("just before: %v", err)
 			}
 		}},
-		{"a revocation may lie ahead", func(t *testing.T, store consumer.Store) {
+		{"a revocation may be in the future", func(t *testing.T, store consumer.Store) {
 			write(t, store, keys(apiKey("pk_test_1")))
 			revoke(t, store, "pk_test_1", at(61))
 			wantOrganization(t, store, apiKey("pk_test_1").Digest, organization)
 		}},
-		{"of two revocations the earlier moment stays", func(t *testing.T, store consumer.Store) {
+		{"of two revocations the earlier time remains", func(t *testing.T, store consumer.Store) {
 			write(t, store, keys(apiKey("pk_test_1"), apiKey("pk_test_2")))
 			for _, moment := range []time.Time{at(5), at(9), at(5)} {
 				revoke(t, store, "pk_test_1", moment)
@@ -143,14 +155,14 @@ func apiKeyCases() []storeCase {
 			}
 			wantRevoked(t, store, at(5), at(5))
 		}},
-		{"a revocation from before 1970 is one like any other", func(t *testing.T, store consumer.Store) {
+		{"a revocation before 1970 is valid", func(t *testing.T, store consumer.Store) {
 			moon := time.Date(1969, 7, 20, 20, 17, 40, 0, time.UTC)
 			write(t, store, keys(apiKey("pk_test_1")))
 			revoke(t, store, "pk_test_1", at(5))
 			revoke(t, store, "pk_test_1", moon)
 			wantRevoked(t, store, moon)
 		}},
-		{"the moment of a revocation counts in whole microseconds", func(t *testing.T, store consumer.Store) {
+		{"the time of a revocation is truncated to microseconds", func(t *testing.T, store consumer.Store) {
 			write(t, store, keys(apiKey("pk_test_1")))
 			revoke(t, store, "pk_test_1", at(5).Add(1999*time.Nanosecond).In(time.FixedZone("east", 3600)))
 			wantRevoked(t, store, at(5).Add(time.Microsecond))
@@ -181,7 +193,7 @@ func apiKeyCases() []storeCase {
 			}
 			wantKeys(t, store, organization, apiKey("pk_test_1"))
 		}},
-		{"a bad moment of a revocation is a validation error that names it", func(t *testing.T, store consumer.Store) {
+		{"an invalid time of a revocation is a validation error that names it", func(t *testing.T, store consumer.Store) {
 			write(t, store, keys(apiKey("pk_test_1")))
 			for _, moment := range []time.Time{{}, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)} {
 				wantInvalidFields(t, store.RevokeAPIKey(t.Context(), organization, apiKey("pk_test_1").Digest, moment), "at")
@@ -191,15 +203,15 @@ func apiKeyCases() []storeCase {
 	}
 }
 
-func revoke(t *testing.T, store consumer.APIKeyManager, key string, moment time.Time) {
+func revoke(t *testing.T, store consumer.APIKeyStore, key string, moment time.Time) {
 	t.Helper()
 	if err := store.RevokeAPIKey(t.Context(), organization, apiKey(key).Digest, moment); err != nil {
 		t.Fatalf("RevokeAPIKey: %v", err)
 	}
 }
 
-// wantKeys compares the keys of an organization, in their order.
-func wantKeys(t *testing.T, store consumer.APIKeyManager, organizationID string, want ...consumer.APIKey) {
+// wantKeys compares the keys of an organization, including their order.
+func wantKeys(t *testing.T, store consumer.APIKeyStore, organizationID string, want ...consumer.APIKey) {
 	t.Helper()
 	got, err := store.APIKeys(t.Context(), organizationID)
 	if err != nil {
@@ -210,8 +222,8 @@ func wantKeys(t *testing.T, store consumer.APIKeyManager, organizationID string,
 	}
 }
 
-// wantRevoked compares when the keys of the organization are no longer valid.
-func wantRevoked(t *testing.T, store consumer.APIKeyManager, want ...time.Time) {
+// wantRevoked compares the times at which the keys of the organization were revoked.
+func wantRevoked(t *testing.T, store consumer.APIKeyStore, want ...time.Time) {
 	t.Helper()
 	all, err := store.APIKeys(t.Context(), organization)
 	if err != nil {
@@ -242,17 +254,17 @@ func testKeysAreOrdered(t *testing.T, store consumer.Store) {
 	wantKeys(t, store, organization, want...)
 }
 
-func wantOrganization(t *testing.T, store consumer.APIKeyReader, digest [32]byte, want string) {
+func wantOrganization(t *testing.T, store consumer.APIKeyFinder, digest [32]byte, want string) {
 	t.Helper()
-	got, err := store.OrganizationByKey(t.Context(), digest, at(60))
+	got, err := store.OrganizationByAPIKey(t.Context(), digest, at(60))
 	if err != nil || got != want {
-		t.Errorf("OrganizationByKey returned %q and the error %v, want %q", got, err, want)
+		t.Errorf("OrganizationByAPIKey returned %q and the error %v, want %q", got, err, want)
 	}
 }
 
-func wantKeyNotFound(t *testing.T, store consumer.APIKeyReader, digest [32]byte) {
+func wantKeyNotFound(t *testing.T, store consumer.APIKeyFinder, digest [32]byte) {
 	t.Helper()
-	if got, err := store.OrganizationByKey(t.Context(), digest, at(60)); !errors.Is(err, consumer.ErrNotFound) {
-		t.Errorf("OrganizationByKey returned %q and the error %v, want ErrNotFound", got, err)
+	if got, err := store.OrganizationByAPIKey(t.Context(), digest, at(60)); !errors.Is(err, consumer.ErrNotFound) {
+		t.Errorf("OrganizationByAPIKey returned %q and the error %v, want ErrNotFound", got, err)
 	}
 }

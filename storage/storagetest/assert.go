@@ -21,7 +21,7 @@ func write(t *testing.T, store consumer.Writer, batch consumer.Batch) consumer.W
 	return result
 }
 
-// wantWrite writes a batch and compares what became of its records.
+// wantWrite writes a batch and compares the result.
 func wantWrite(t *testing.T, store consumer.Writer, batch consumer.Batch, applied, stale int) {
 	t.Helper()
 	want := consumer.WriteResult{Applied: applied, Stale: stale}
@@ -30,7 +30,7 @@ func wantWrite(t *testing.T, store consumer.Writer, batch consumer.Batch, applie
 	}
 }
 
-// wantRefused writes a batch that the store must refuse with an error.
+// wantRefused writes a batch that the store must reject with an error.
 func wantRefused(t *testing.T, store consumer.Writer, batch consumer.Batch, want error) {
 	t.Helper()
 	result, err := store.Write(t.Context(), batch)
@@ -38,11 +38,11 @@ func wantRefused(t *testing.T, store consumer.Writer, batch consumer.Batch, want
 		t.Errorf("Write returned the error %v, want %v", err, want)
 	}
 	if result != (consumer.WriteResult{}) {
-		t.Errorf("Write returned %+v beside the error", result)
+		t.Errorf("Write returned %+v with the error", result)
 	}
 }
 
-// wantInvalidFields asks for a validation error with exactly these fields.
+// wantInvalidFields requires a validation error with exactly these fields.
 func wantInvalidFields(t *testing.T, err error, fields ...string) {
 	t.Helper()
 	var invalid *consumer.ValidationError
@@ -58,10 +58,10 @@ func wantInvalidFields(t *testing.T, err error, fields ...string) {
 	}
 }
 
-// snapshot reads the person of the cases, who must exist.
-func snapshot(t *testing.T, store consumer.SnapshotReader) consumer.Snapshot {
+// snapshot reads the person of the cases, who must have a profile.
+func snapshot(t *testing.T, store consumer.Reader) consumer.Snapshot {
 	t.Helper()
-	s, err := store.Snapshot(t.Context(), organization, person)
+	s, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: person})
 	if err != nil {
 		t.Fatalf("Snapshot: %v", err)
 	}
@@ -72,15 +72,17 @@ func snapshot(t *testing.T, store consumer.SnapshotReader) consumer.Snapshot {
 func wantSnapshot(t *testing.T, store consumer.Reader, want consumer.Batch) {
 	t.Helper()
 	profile := want.Consumers[0]
-	got, err := store.Snapshot(t.Context(), profile.OrganizationID, profile.ID)
+	got, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: profile.OrganizationID, ConsumerID: profile.ID})
 	if err != nil {
 		t.Fatalf("Snapshot: %v", err)
 	}
-	wanted := consumer.Snapshot{Consumer: profile, Participations: want.Participations, Admissions: want.Admissions}
+	wanted := consumer.Snapshot{
+		Consumer: profile, Participations: want.Participations, Admissions: want.Admissions, Distributions: want.Distributions,
+	}
 	if diff := gocmp.Diff(ordered(wanted), ordered(got)); diff != "" {
 		t.Errorf("snapshot (-want +got):\n%s", diff)
 	}
-	alone, err := store.Consumer(t.Context(), profile.OrganizationID, profile.ID)
+	alone, err := store.Consumer(t.Context(), consumer.Key{OrganizationID: profile.OrganizationID, ConsumerID: profile.ID})
 	if err != nil {
 		t.Fatalf("Consumer: %v", err)
 	}
@@ -96,13 +98,13 @@ func wantParticipation(t *testing.T, store consumer.Store, want consumer.Partici
 	wantSnapshot(t, store, together(profiles(profile()), participations(want)))
 }
 
-// wantNotFound holds for both ways to read a consumer, or for none.
+// wantNotFound requires ErrNotFound from both methods of a Reader.
 func wantNotFound(t *testing.T, store consumer.Reader, organizationID, consumerID string) {
 	t.Helper()
-	if c, err := store.Consumer(t.Context(), organizationID, consumerID); !errors.Is(err, consumer.ErrNotFound) {
+	if c, err := store.Consumer(t.Context(), consumer.Key{OrganizationID: organizationID, ConsumerID: consumerID}); !errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("Consumer(%q, %q) returned %v and the error %v, want ErrNotFound", organizationID, consumerID, c, err)
 	}
-	if s, err := store.Snapshot(t.Context(), organizationID, consumerID); !errors.Is(err, consumer.ErrNotFound) {
+	if s, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: organizationID, ConsumerID: consumerID}); !errors.Is(err, consumer.ErrNotFound) {
 		t.Errorf("Snapshot(%q, %q) returned %v and the error %v, want ErrNotFound", organizationID, consumerID, s, err)
 	}
 }
@@ -113,6 +115,8 @@ func ordered(s consumer.Snapshot) consumer.Snapshot {
 	slices.SortFunc(s.Participations, compareParticipations)
 	s.Admissions = slices.Clone(s.Admissions)
 	slices.SortFunc(s.Admissions, compareAdmissions)
+	s.Distributions = slices.Clone(s.Distributions)
+	slices.SortFunc(s.Distributions, compareDistributions)
 	return s
 }
 
@@ -122,4 +126,8 @@ func compareParticipations(a, b consumer.Participation) int {
 
 func compareAdmissions(a, b consumer.Admission) int {
 	return cmp.Or(cmp.Compare(a.DistributionType, b.DistributionType), cmp.Compare(a.DistributionID, b.DistributionID))
+}
+
+func compareDistributions(a, b consumer.Distribution) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
 }

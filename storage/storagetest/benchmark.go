@@ -3,20 +3,22 @@ package storagetest
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/consumer/event"
 )
 
-// Opener opens an empty Store for one benchmark and leaves closing it to b.Cleanup.
-// What settle does is done once the Store was filled and before it is measured, such
-// as what a database does by itself in time.
+// Opener opens an empty Store for one benchmark, and closes it with b.Cleanup. A benchmark
+// calls settle after it has filled the Store and before it measures, for work that a
+// database would do by itself later.
 type Opener func(b *testing.B) (store consumer.Store, settle func())
 
-// Benchmark measures a Store: snapshots, writes one by one, in batches and in bulk,
-// purging, and looking up several consumers. The figures of two Stores can be
-// compared within one run only.
+// Benchmark measures a Store: snapshots, single, batched and bulk writes, purges, look-ups
+// of several consumers, and events if the Store records them. Compare the figures of two Stores only within one run.
 func Benchmark(b *testing.B, open Opener) {
 	for _, one := range []struct {
 		name string
@@ -28,6 +30,8 @@ func Benchmark(b *testing.B, open Opener) {
 		{"WriteBulk", benchmarkWriteBulk},
 		{"Purge", benchmarkPurge},
 		{"Consumers", benchmarkConsumers},
+		{"RecordEvent", benchmarkRecordEvent},
+		{"WriteOrEvent", benchmarkWriteOrEvent},
 	} {
 		b.Run(one.name, func(b *testing.B) { one.run(b, open) })
 	}
@@ -38,22 +42,22 @@ func benchmarkConsumer(n int, updatedAt time.Time) consumer.Batch {
 	id := fmt.Sprintf("cons_%07d", n)
 	return consumer.Batch{
 		Consumers: []consumer.Consumer{{
-			OrganizationID: "org_1", ID: id, CreatedAt: updatedAt,
+			OrganizationID: "org_1", ID: id, CreatedAt: updatedAt, UpdatedAt: updatedAt,
 			Email: new("ada@example.com"), Phone: new("+12025551234"), FullName: new("Ada Lovelace"),
 		}},
 		Participations: []consumer.Participation{
 			{
 				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Queue, ID: "queue_1",
 				ExperienceID: "exp_1", SequenceID: "seq_1", Status: consumer.StatusAdmitted, Position: new(int64(0)),
-				EnteredAt: updatedAt, AdmittedAt: &updatedAt, AdmissionToken: new("token"),
+				EnteredAt: updatedAt, UpdatedAt: updatedAt, AdmittedAt: &updatedAt, AdmissionToken: new("token"),
 			},
 			{
 				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Draw, ID: "draw_1",
-				ExperienceID: "exp_2", SequenceID: "seq_2", Status: consumer.StatusEntered, EnteredAt: updatedAt,
+				ExperienceID: "exp_2", SequenceID: "seq_2", Status: consumer.StatusEntered, EnteredAt: updatedAt, UpdatedAt: updatedAt,
 			},
 			{
 				OrganizationID: "org_1", ConsumerID: id, Type: consumer.Auction, ID: "auction_1",
-				ExperienceID: "exp_3", SequenceID: "seq_3", Status: consumer.StatusWinning, EnteredAt: updatedAt,
+				ExperienceID: "exp_3", SequenceID: "seq_3", Status: consumer.StatusWinning, EnteredAt: updatedAt, UpdatedAt: updatedAt,
 				LastBidAmount: new(consumer.Amount("250.00")), LastBidTime: &updatedAt, BidCount: new(int64(3)),
 			},
 		},
@@ -62,8 +66,8 @@ func benchmarkConsumer(n int, updatedAt time.Time) consumer.Batch {
 
 func benchmarkMoment() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
-// benchmarkSnapshot reads one consumer of many, with several numbers of records, one
-// after another and at once.
+// benchmarkSnapshot reads one consumer of many, with different numbers of records,
+// sequentially and concurrently.
 func benchmarkSnapshot(b *testing.B, open Opener) {
 	for _, participations := range []int{0, 3, 10, 100} {
 		b.Run(fmt.Sprintf("participations=%d", participations), func(b *testing.B) {
@@ -92,7 +96,7 @@ func benchmarkSnapshotOf(b *testing.B, open Opener, participations int) {
 	}
 	settle()
 	read := func(ctx context.Context, n int) {
-		snapshot, err := store.Snapshot(ctx, "org_1", ids[n%len(ids)])
+		snapshot, err := store.Snapshot(ctx, consumer.Key{OrganizationID: "org_1", ConsumerID: ids[n%len(ids)]})
 		if err != nil || len(snapshot.Participations) != participations {
 			b.Errorf("snapshot with %d participations, error %v", len(snapshot.Participations), err)
 		}
@@ -128,8 +132,8 @@ func benchmarkWrite(b *testing.B, open Opener) {
 	}
 }
 
-// benchmarkWriteBatch writes 1,000 records at a time: new ones, the same ones with
-// a newer state, and the same ones once more.
+// benchmarkWriteBatch writes 1,000 records at a time: new ones, newer versions of them, and
+// these again.
 func benchmarkWriteBatch(b *testing.B, open Opener) {
 	const records = 1000
 	batch := func(first int, updatedAt time.Time) (all consumer.Batch) {
@@ -202,8 +206,8 @@ func inOrganization(batch *consumer.Batch, id string) {
 	}
 }
 
-// benchmarkPurge deletes 1,000 tombstones at a time, among ten times as many records
-// that stay.
+// benchmarkPurge deletes 1,000 tombstones at a time from among ten times as many records
+// that remain.
 func benchmarkPurge(b *testing.B, open Opener) {
 	const records = 1000
 	store, _ := open(b)
@@ -225,8 +229,8 @@ func benchmarkPurge(b *testing.B, open Opener) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		if n, err := store.Purge(b.Context(), benchmarkMoment().Add(time.Hour), records); err != nil || n != records {
-			b.Fatalf("Purge returned %d and the error %v", n, err)
+		if result, err := store.Purge(b.Context(), consumer.Purge{Before: benchmarkMoment().Add(time.Hour), Limit: records}); err != nil || result.Records != records {
+			b.Fatalf("Purge returned %+v and the error %v", result, err)
 		}
 	}
 	b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
@@ -252,6 +256,96 @@ func benchmarkConsumers(b *testing.B, open Opener) {
 		found, err := store.Consumers(b.Context(), "org_1", ids)
 		if err != nil || len(found) != each {
 			b.Fatalf("%d consumers, error %v", len(found), err)
+		}
+	}
+}
+
+func recorderOf(b *testing.B, store consumer.Store) event.Recorder {
+	b.Helper()
+	recorder, ok := store.(event.Recorder)
+	if !ok {
+		b.Skip("the store does not record events")
+	}
+	return recorder
+}
+
+// benchmarkEvent returns a bid of a consumer, with an id of its own.
+func benchmarkEvent(consumerID string, n int) event.Event {
+	return event.Event{
+		OrganizationID: "org_1", ConsumerID: consumerID, ID: fmt.Sprintf("%s_%d", consumerID, n), Type: event.BidPlaced,
+		At: benchmarkMoment().Add(time.Duration(n) * time.Second), SubjectID: "auction_1", ExperienceID: "exp_1", SequenceID: "seq_1",
+		BidID: fmt.Sprintf("bid_%d", n), BidAmount: "250.00", HighestBid: true,
+	}
+}
+
+// benchmarkRecordEvent records one more event about a consumer who has few or many.
+func benchmarkRecordEvent(b *testing.B, open Opener) {
+	for _, events := range []int{10, 1000} {
+		b.Run(fmt.Sprintf("events=%d", events), func(b *testing.B) {
+			store, settle := open(b)
+			recorder := recorderOf(b, store)
+			record := func(consumerID string, n int) {
+				if _, err := recorder.RecordEvent(b.Context(), benchmarkEvent(consumerID, n)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for n := range events {
+				record("cons_0", n)
+			}
+			settle()
+			for i := 0; b.Loop(); i++ {
+				n := i % (events / 10)
+				consumerID := fmt.Sprintf("cons_%d", i/(events/10))
+				if n == 0 && i > 0 { // another consumer, so that the number of events stays
+					b.StopTimer()
+					for n := range events {
+						record(consumerID, n)
+					}
+					b.StartTimer()
+				}
+				record(consumerID, events+n)
+			}
+		})
+	}
+}
+
+// benchmarkWriteOrEvent compares an event with a write of the same participation, each about
+// another consumer, at several numbers of goroutines.
+func benchmarkWriteOrEvent(b *testing.B, open Opener) {
+	for _, goroutines := range []int{1, 8, 32} {
+		for _, kind := range []string{"write", "event"} {
+			b.Run(fmt.Sprintf("%s/goroutines=%d", kind, goroutines), func(b *testing.B) {
+				store, _ := open(b)
+				recorder := recorderOf(b, store)
+				one := func(n int) (err error) {
+					id := fmt.Sprintf("cons_%d", n)
+					if kind == "event" {
+						_, err = recorder.RecordEvent(b.Context(), benchmarkEvent(id, n))
+						return err
+					}
+					_, err = store.Write(b.Context(), consumer.Batch{Participations: []consumer.Participation{{
+						OrganizationID: "org_1", ConsumerID: id, Type: consumer.Auction, ID: "auction_1", ExperienceID: "exp_1", SequenceID: "seq_1",
+						Status: consumer.StatusWinning, EnteredAt: benchmarkMoment(), UpdatedAt: benchmarkMoment(),
+						LastBidAmount: new(consumer.Amount("250.00")), LastBidTime: new(benchmarkMoment()), BidCount: new(int64(1)),
+					}}})
+					return err
+				}
+				var next atomic.Int64
+				b.ResetTimer()
+				var all sync.WaitGroup
+				for range goroutines {
+					all.Go(func() {
+						for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+							if err := one(int(n)); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				all.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+			})
 		}
 	}
 }

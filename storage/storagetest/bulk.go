@@ -11,8 +11,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// bulkCases run consumer.WriteBulk, whose own rules are tested where it stands, with
-// what only a real store says.
+// bulkCases run consumer.WriteBulk against a store. Package consumer tests its own rules.
 func bulkCases() []storeCase {
 	return []storeCase{
 		{"everything in a large batch is written", func(t *testing.T, store consumer.Store) {
@@ -27,10 +26,10 @@ func bulkCases() []storeCase {
 			wantBulk(t, store, bulk(0, 400), 0, 1200)
 			wantBulk(t, store, bulk(0, 500), 300, 1200)
 		}},
-		{"a record that is there several times counts once", func(t *testing.T, store consumer.Store) {
+		{"a repeated record counts once", func(t *testing.T, store consumer.Store) {
 			wantBulk(t, store, together(bulk(0, 400), bulk(0, 400)), 1200, 1200)
 		}},
-		{"the erased are left out, and nobody else is", func(t *testing.T, store consumer.Store) {
+		{"erased consumers are left out, and no others", func(t *testing.T, store consumer.Store) {
 			for _, n := range []int{0, 100, 101, 699} {
 				erase(t, store, organization, fmt.Sprintf("cons_%d", n))
 			}
@@ -39,7 +38,7 @@ func bulkCases() []storeCase {
 			wantSnapshot(t, store, bulk(99, 100))
 			wantSnapshot(t, store, bulk(102, 103))
 		}},
-		{"what is malformed is left out with all that is about the consumer", func(t *testing.T, store consumer.Store) {
+		{"a consumer with an invalid record is left out", func(t *testing.T, store consumer.Store) {
 			all := bulk(0, 400)
 			all.Participations[50].Status, all.Admissions[50].SequenceID = consumer.StatusWaiting, ""
 			result := wantBulk(t, store, all, 1200-3, 0, "cons_50")

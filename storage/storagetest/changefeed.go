@@ -12,58 +12,58 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// feedPatience is how long a change may take to be told before a case fails.
-const feedPatience = 10 * time.Second
+// feedTimeout is how long a case waits for a notification.
+const feedTimeout = 10 * time.Second
 
 func changeFeedCases() []storeCase {
 	one := func() consumer.Batch { return together(profiles(profile()), participations(participation())) }
 	return []storeCase{
-		{"following comes before anything else", func(t *testing.T, store consumer.Store) {
+		{"Following is called first", func(t *testing.T, store consumer.Store) {
 			write(t, store, one())
 			follow(t, store) // fails otherwise
 		}},
-		{"a write is told", toldOf(one(), func(t *testing.T, store consumer.Store) {
+		{"a write is reported", toldOf(one(), func(t *testing.T, store consumer.Store) {
 			write(t, store, participations(participation(becoming(consumer.StatusLeft, at(1)))))
 		}, person)},
-		{"a profile is told", toldOf(consumer.Batch{}, func(t *testing.T, store consumer.Store) {
+		{"a profile is reported", toldOf(consumer.Batch{}, func(t *testing.T, store consumer.Store) {
 			write(t, store, profiles(profile()))
 		}, person)},
-		{"an admission is told", toldOf(one(), func(t *testing.T, store consumer.Store) {
+		{"an admission is reported", toldOf(one(), func(t *testing.T, store consumer.Store) {
 			write(t, store, admissions(admission()))
 		}, person)},
-		{"every consumer of a batch is told", toldOf(one(), func(t *testing.T, store consumer.Store) {
+		{"every consumer of a batch is reported", toldOf(one(), func(t *testing.T, store consumer.Store) {
 			later := participations(participation(becoming(consumer.StatusLeft, at(1))))
 			write(t, store, together(later, movedToOther(later)))
 		}, person, otherPerson)},
-		{"an erasure is told", toldOf(one(), func(t *testing.T, store consumer.Store) {
+		{"an erasure is reported", toldOf(one(), func(t *testing.T, store consumer.Store) {
 			erase(t, store, organization, person)
 		}, person)},
-		{"a merge is told of both", toldOf(together(one(), movedToOther(one())), func(t *testing.T, store consumer.Store) {
-			if _, err := store.Merge(t.Context(), organization, otherPerson, person); err != nil {
+		{"a merge is reported for both consumers", toldOf(together(one(), movedToOther(one())), func(t *testing.T, store consumer.Store) {
+			if _, err := store.Merge(t.Context(), consumer.Merge{OrganizationID: organization, GuestID: otherPerson, ConsumerID: person}); err != nil {
 				t.Errorf("Merge: %v", err)
 			}
 		}, person, otherPerson)},
-		{"a batch of thousands is told", testManyChanges},
-		{"what is told can be read", testToldCanBeRead},
-		{"every listener is told", func(t *testing.T, store consumer.Store) {
+		{"every consumer of a large batch is reported", testManyChanges},
+		{"a reported change can be read", testToldCanBeRead},
+		{"every listener is notified", func(t *testing.T, store consumer.Store) {
 			first, second := follow(t, store), follow(t, store)
 			write(t, store, one())
 			first.want(t, person)
 			second.want(t, person)
 		}},
-		{"a listener that came later is told what comes after", func(t *testing.T, store consumer.Store) {
+		{"a later listener is notified of later changes", func(t *testing.T, store consumer.Store) {
 			write(t, store, one())
 			l := follow(t, store)
 			write(t, store, movedToOther(one()))
 			l.want(t, otherPerson)
 		}},
-		{"a listener that has left is told nothing", testListenerLeaves},
-		{"it is confirmed again and again that all was told", testConfirmed},
+		{"a listener is not called after Changes returned", testListenerLeaves},
+		{"Confirmed is called repeatedly", testConfirmed},
 		{"no change of concurrent writers is missed", testNoChangeIsMissed},
 	}
 }
 
-// toldOf makes a change while somebody listens.
+// toldOf makes a change while a listener follows, and waits for its notification.
 func toldOf(before consumer.Batch, change func(*testing.T, consumer.Store), consumers ...string) func(*testing.T, consumer.Store) {
 	return func(t *testing.T, store consumer.Store) {
 		write(t, store, before)
@@ -73,7 +73,7 @@ func toldOf(before consumer.Batch, change func(*testing.T, consumer.Store), cons
 	}
 }
 
-// listener notes what it is told.
+// listener records notifications.
 type listener struct {
 	// onChange, if set, is called with each consumer.
 	onChange func(hash uint64)
@@ -82,7 +82,9 @@ type listener struct {
 	following bool
 	confirmed time.Time
 	told      []uint64
-	news      chan struct{} // holds a token when something was told
+	// distributions holds those that changed.
+	distributions []uint64
+	news          chan struct{} // holds a token when something was told
 }
 
 func (l *listener) Following() {
@@ -105,14 +107,15 @@ func (l *listener) Lost() {
 	l.following = false
 }
 
-func (l *listener) Changed(consumers []uint64) {
+func (l *listener) Changed(change consumer.Change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.following { // otherwise whoever waits for it fails
-		l.told = append(l.told, consumers...)
+		l.told = append(l.told, change.Consumers...)
+		l.distributions = append(l.distributions, change.Distributions...)
 	}
 	if l.onChange != nil {
-		for _, hash := range consumers {
+		for _, hash := range change.Consumers {
 			l.onChange(hash)
 		}
 	}
@@ -126,7 +129,7 @@ func (l *listener) wake() {
 	}
 }
 
-// follow listens until the case ends, and returns once nothing can be missed.
+// follow listens until the case ends, and returns when no change can be missed.
 func follow(t *testing.T, store consumer.ChangeFeed) *listener {
 	t.Helper()
 	l := &listener{news: make(chan struct{}, 1)}
@@ -150,11 +153,11 @@ func followWith(t *testing.T, store consumer.ChangeFeed, l *listener) (leave fun
 	return leave
 }
 
-// until waits for a condition, which it asks with the listener locked.
+// until waits for a condition, which it evaluates with the listener locked.
 func (l *listener) until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	patience := time.NewTimer(feedPatience)
-	defer patience.Stop()
+	timeout := time.NewTimer(feedTimeout)
+	defer timeout.Stop()
 	for {
 		l.mu.Lock()
 		holds := condition()
@@ -164,18 +167,18 @@ func (l *listener) until(t *testing.T, what string, condition func() bool) {
 		}
 		select {
 		case <-l.news:
-		case <-patience.C:
-			t.Fatalf("waited in vain for: %s", what)
+		case <-timeout.C:
+			t.Fatalf("timeout while waiting until %s", what)
 		}
 	}
 }
 
-// want waits until consumers of the first organization were told.
+// want waits for notifications about consumers of the first organization.
 func (l *listener) want(t *testing.T, consumerIDs ...string) {
 	t.Helper()
 	for _, id := range consumerIDs {
-		hash := consumer.ConsumerKey{OrganizationID: organization, ConsumerID: id}.Hash()
-		l.until(t, id+" is told", func() bool { return slices.Contains(l.told, hash) })
+		hash := consumer.Key{OrganizationID: organization, ConsumerID: id}.Hash()
+		l.until(t, id+" is reported", func() bool { return slices.Contains(l.told, hash) })
 	}
 }
 
@@ -189,24 +192,24 @@ func testManyChanges(t *testing.T, store consumer.Store) {
 	}
 	l := follow(t, store)
 	write(t, store, batch)
-	l.until(t, "all are told", func() bool { return len(l.told) >= many })
+	l.until(t, "all are reported", func() bool { return len(l.told) >= many })
 	slices.Sort(l.told)
 	for _, id := range ids {
-		hash := consumer.ConsumerKey{OrganizationID: organization, ConsumerID: id}.Hash()
+		hash := consumer.Key{OrganizationID: organization, ConsumerID: id}.Hash()
 		if _, told := slices.BinarySearch(l.told, hash); !told {
-			t.Fatalf("%s was not told", id)
+			t.Fatalf("%s was not reported", id)
 		}
 	}
 }
 
-// testToldCanBeRead reads within the call, and wants to find at least what was written.
+// testToldCanBeRead reads during the notification, and requires at least what was written.
 func testToldCanBeRead(t *testing.T, store consumer.Store) {
 	const writes = 50
 	var mu sync.Mutex
 	read := -1
 	l := &listener{news: make(chan struct{}, 1)}
 	l.onChange = func(uint64) {
-		s, err := store.Snapshot(context.Background(), organization, person)
+		s, err := store.Snapshot(context.Background(), consumer.Key{OrganizationID: organization, ConsumerID: person})
 		if err != nil {
 			t.Errorf("Snapshot: %v", err)
 			return
@@ -219,7 +222,7 @@ func testToldCanBeRead(t *testing.T, store consumer.Store) {
 	for n := range writes {
 		write(t, store, together(profiles(profile()), participations(participation(
 			becoming(consumer.StatusQueued, at(n)), func(p *consumer.Participation) { p.Position = new(int64(n)) }))))
-		l.until(t, fmt.Sprintf("write %d is told and read", n), func() bool {
+		l.until(t, fmt.Sprintf("write %d is reported and read", n), func() bool {
 			mu.Lock()
 			defer mu.Unlock()
 			return read >= n
@@ -227,17 +230,17 @@ func testToldCanBeRead(t *testing.T, store consumer.Store) {
 	}
 }
 
-// testConfirmed holds that what was written before a moment that is confirmed was told.
+// testConfirmed requires a notification of every write before a confirmed time.
 func testConfirmed(t *testing.T, store consumer.Store) {
 	l := follow(t, store)
 	for n := range 5 {
 		id := fmt.Sprintf("cons_%d", n)
 		write(t, store, profiles(profile(func(c *consumer.Consumer) { c.ID = id })))
 		written := time.Now()
-		hash := consumer.ConsumerKey{OrganizationID: organization, ConsumerID: id}.Hash()
-		l.until(t, "a later moment is confirmed", func() bool {
+		hash := consumer.Key{OrganizationID: organization, ConsumerID: id}.Hash()
+		l.until(t, "a later time is confirmed", func() bool {
 			if l.confirmed.After(written) && !slices.Contains(l.told, hash) {
-				t.Errorf("a moment after the write of %s was confirmed before it was told", id)
+				t.Errorf("a time after the write of %s was confirmed before the write was reported", id)
 			}
 			return l.confirmed.After(written)
 		})
@@ -253,7 +256,7 @@ func testListenerLeaves(t *testing.T, store consumer.Store) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.told) > 0 {
-		t.Error("it was told after Changes had returned")
+		t.Error("it was called after Changes had returned")
 	}
 }
 

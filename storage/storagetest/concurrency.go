@@ -13,19 +13,19 @@ import (
 
 func concurrencyCases() []storeCase {
 	return []storeCase{
-		{"a snapshot sees all of a write or nothing of it", testSnapshotIsOfOneMoment},
-		{"of concurrent writes of one record the greatest version stays", testConcurrentWritesOfOneRecord},
+		{"a snapshot sees all of a write or nothing of it", testSnapshotIsConsistent},
+		{"after concurrent writes of one record the greatest version remains", testConcurrentWritesOfOneRecord},
 		{"no concurrent write of different records is lost", testConcurrentWritesOfManyRecords},
-		{"an erasure beside concurrent writes leaves nothing", testEraseBesideWrites},
-		{"a guest's write beside a merge moves or is refused", testMergeBesideWrites},
-		{"of concurrent merges of one guest one moves its records", testConcurrentMerges},
+		{"an erasure during concurrent writes leaves nothing", testEraseDuringWrites},
+		{"a guest's write during a merge moves or is rejected", testMergeDuringWrites},
+		{"one of several concurrent merges of a guest moves its records", testConcurrentMerges},
 		{"concurrent purges delete every record once", testConcurrentPurges},
-		{"an export is of one moment", testExportIsOfOneMoment},
+		{"an export is consistent", testExportIsConsistent},
 	}
 }
 
-// testSnapshotIsOfOneMoment keeps three records at one number while others read.
-func testSnapshotIsOfOneMoment(t *testing.T, store consumer.Store) {
+// testSnapshotIsConsistent writes the same number to three records while others read.
+func testSnapshotIsConsistent(t *testing.T, store consumer.Store) {
 	numbered := func(n int) consumer.Batch {
 		return together(
 			profiles(profile(func(c *consumer.Consumer) { c.FullName, c.UpdatedAt = new(strconv.Itoa(n)), at(n) })),
@@ -38,7 +38,7 @@ func testSnapshotIsOfOneMoment(t *testing.T, store consumer.Store) {
 	for range 4 {
 		readers.Go(func() {
 			for {
-				s, err := store.Snapshot(t.Context(), organization, person)
+				s, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: person})
 				if err != nil {
 					t.Errorf("Snapshot: %v", err)
 					return
@@ -109,7 +109,7 @@ func testConcurrentWritesOfManyRecords(t *testing.T, store consumer.Store) {
 	wantSnapshot(t, store, want)
 }
 
-func testEraseBesideWrites(t *testing.T, store consumer.Store) {
+func testEraseDuringWrites(t *testing.T, store consumer.Store) {
 	begun := make(chan struct{})
 	var all sync.WaitGroup
 	for w := range 4 {
@@ -133,9 +133,9 @@ func testEraseBesideWrites(t *testing.T, store consumer.Store) {
 	wantRefused(t, store, profiles(profile()), consumer.ErrErased)
 }
 
-// testMergeBesideWrites holds that no write of the guest that was acknowledged is
-// lost, and that none is stored afterwards.
-func testMergeBesideWrites(t *testing.T, store consumer.Store) {
+// testMergeDuringWrites requires that every acknowledged write of the guest moves, and that
+// nothing remains stored about the guest.
+func testMergeDuringWrites(t *testing.T, store consumer.Store) {
 	const writers, each = 4, 25
 	write(t, store, together(profiles(profile()), movedToOther(profiles(profile()))))
 	begun := make(chan struct{})
@@ -159,7 +159,7 @@ func testMergeBesideWrites(t *testing.T, store consumer.Store) {
 		})
 	}
 	<-begun
-	if _, err := store.Merge(t.Context(), organization, otherPerson, person); err != nil {
+	if _, err := store.Merge(t.Context(), consumer.Merge{OrganizationID: organization, GuestID: otherPerson, ConsumerID: person}); err != nil {
 		t.Errorf("Merge: %v", err)
 	}
 	all.Wait()
@@ -185,7 +185,7 @@ func testConcurrentMerges(t *testing.T, store consumer.Store) {
 	for n, id := range claimants {
 		all.Go(func() {
 			var err error
-			if results[n], err = store.Merge(t.Context(), organization, otherPerson, id); err != nil {
+			if results[n], err = store.Merge(t.Context(), consumer.Merge{OrganizationID: organization, GuestID: otherPerson, ConsumerID: id}); err != nil {
 				t.Errorf("Merge: %v", err)
 			}
 		})
@@ -193,7 +193,7 @@ func testConcurrentMerges(t *testing.T, store consumer.Store) {
 	all.Wait()
 	moved := 0
 	for n, id := range claimants {
-		e, err := store.Export(t.Context(), organization, id)
+		e, err := store.Export(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: id})
 		if err != nil {
 			t.Fatalf("Export: %v", err)
 		}
@@ -221,13 +221,14 @@ func testConcurrentPurges(t *testing.T, store consumer.Store) {
 	for range 4 {
 		all.Go(func() {
 			for deleted := limit; deleted == limit; {
-				var err error
-				if deleted, err = store.Purge(t.Context(), at(2), limit); err != nil {
+				result, err := store.Purge(t.Context(), consumer.Purge{Before: at(2), Limit: limit})
+				if err != nil {
 					t.Errorf("Purge: %v", err)
 				}
+				deleted = result.Records
 				total.Add(int64(deleted))
 			}
-			wantPurge(t, store, at(2), limit, 0) // fewer mean that none is left
+			wantPurge(t, store, at(2), limit, 0) // fewer than the limit mean that nothing is left
 		})
 	}
 	all.Wait()
@@ -237,8 +238,8 @@ func testConcurrentPurges(t *testing.T, store consumer.Store) {
 	wantNoExport(t, store, organization, person)
 }
 
-// testExportIsOfOneMoment merges guests with two records each while others read.
-func testExportIsOfOneMoment(t *testing.T, store consumer.Store) {
+// testExportIsConsistent merges guests with two records each while others read.
+func testExportIsConsistent(t *testing.T, store consumer.Store) {
 	const guests = 20
 	write(t, store, profiles(profile()))
 	for n := range guests {
@@ -252,7 +253,7 @@ func testExportIsOfOneMoment(t *testing.T, store consumer.Store) {
 	for range 4 {
 		readers.Go(func() {
 			for {
-				e, err := store.Export(t.Context(), organization, person)
+				e, err := store.Export(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: person})
 				if err != nil || len(e.Participations) != len(e.Admissions) {
 					t.Errorf("one export holds %d participations and %d admissions, error %v", len(e.Participations), len(e.Admissions), err)
 					return
@@ -266,7 +267,7 @@ func testExportIsOfOneMoment(t *testing.T, store consumer.Store) {
 		})
 	}
 	for n := range guests {
-		if _, err := store.Merge(t.Context(), organization, fmt.Sprintf("guest_%d", n), person); err != nil {
+		if _, err := store.Merge(t.Context(), consumer.Merge{OrganizationID: organization, GuestID: fmt.Sprintf("guest_%d", n), ConsumerID: person}); err != nil {
 			t.Errorf("Merge: %v", err)
 			break
 		}

@@ -22,7 +22,7 @@ func contextCases() []storeCase {
 			defer cancel()
 			wantContextError(t, store, ctx, context.DeadlineExceeded)
 		}},
-		{"a call that came to nothing did nothing", func(t *testing.T, store consumer.Store) {
+		{"a failed call has no effect", func(t *testing.T, store consumer.Store) {
 			before := together(profiles(profile()), keys(apiKey("pk_test_1")), movedToOther(together(
 				profiles(profile()), participations(participation(becoming(consumer.StatusLeft, at(1)))))))
 			write(t, store, before)
@@ -33,7 +33,7 @@ func contextCases() []storeCase {
 			wantWrite(t, store, before, 0, 3)
 			wantKeys(t, store, organization, apiKey("pk_test_1"))
 		}},
-		{"a store serves on after cancelled calls", func(t *testing.T, store consumer.Store) {
+		{"a store keeps working after cancelled calls", func(t *testing.T, store consumer.Store) {
 			write(t, store, profiles(profile()))
 			cancelled, cancel := context.WithCancel(t.Context())
 			cancel()
@@ -44,13 +44,13 @@ func contextCases() []storeCase {
 			wantWrite(t, store, participations(participation()), 1, 0)
 		}},
 		{"a cancelled write is all or nothing, and the same write again completes it", testCancelledWrites},
-		{"a context with a deadline ahead changes nothing", func(t *testing.T, store consumer.Store) {
+		{"a deadline in the future has no effect", func(t *testing.T, store consumer.Store) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 			defer cancel()
 			if _, err := store.Write(ctx, profiles(profile())); err != nil {
 				t.Errorf("Write: %v", err)
 			}
-			if _, err := store.Snapshot(ctx, organization, person); err != nil {
+			if _, err := store.Snapshot(ctx, consumer.Key{OrganizationID: organization, ConsumerID: person}); err != nil {
 				t.Errorf("Snapshot: %v", err)
 			}
 		}},
@@ -59,19 +59,19 @@ func contextCases() []storeCase {
 
 func wantContextError(t *testing.T, store consumer.Store, ctx context.Context, want error) {
 	t.Helper()
-	_, consumerErr := store.Consumer(ctx, organization, person)
-	_, snapshotErr := store.Snapshot(ctx, organization, person)
+	_, consumerErr := store.Consumer(ctx, consumer.Key{OrganizationID: organization, ConsumerID: person})
+	_, snapshotErr := store.Snapshot(ctx, consumer.Key{OrganizationID: organization, ConsumerID: person})
 	_, consumersErr := store.Consumers(ctx, organization, []string{person})
-	_, exportErr := store.Export(ctx, organization, person)
+	_, exportErr := store.Export(ctx, consumer.Key{OrganizationID: organization, ConsumerID: person})
 	_, writeErr := store.Write(ctx, participations(participation()))
-	_, mergeErr := store.Merge(ctx, organization, otherPerson, person)
-	_, purgeErr := store.Purge(ctx, at(1<<20), 10)
-	_, keyErr := store.OrganizationByKey(ctx, apiKey("pk_test_1").Digest, at(0))
+	_, mergeErr := store.Merge(ctx, consumer.Merge{OrganizationID: organization, GuestID: otherPerson, ConsumerID: person})
+	_, purgeErr := store.Purge(ctx, consumer.Purge{Before: at(1 << 20), Limit: 10})
+	_, keyErr := store.OrganizationByAPIKey(ctx, apiKey("pk_test_1").Digest, at(0))
 	_, keysErr := store.APIKeys(ctx, organization)
 	for method, err := range map[string]error{
 		"Consumer": consumerErr, "Consumers": consumersErr, "Snapshot": snapshotErr, "Export": exportErr,
-		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "Erase": store.Erase(ctx, organization, otherPerson),
-		"OrganizationByKey": keyErr, "APIKeys": keysErr, "Changes": store.Changes(ctx, &listener{}),
+		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "Erase": store.Erase(ctx, consumer.Key{OrganizationID: organization, ConsumerID: otherPerson}),
+		"OrganizationByAPIKey": keyErr, "APIKeys": keysErr, "Changes": store.Changes(ctx, &listener{}),
 		"RevokeAPIKey": store.RevokeAPIKey(ctx, organization, apiKey("pk_test_1").Digest, at(0)),
 	} {
 		if !errors.Is(err, want) {
@@ -80,7 +80,7 @@ func wantContextError(t *testing.T, store consumer.Store, ctx context.Context, w
 	}
 }
 
-// testCancelledWrites cancels at whatever moment of the write it happens to be.
+// testCancelledWrites cancels a write at an arbitrary time.
 func testCancelledWrites(t *testing.T, store consumer.Store) {
 	for round := range 20 {
 		id := fmt.Sprintf("cons_%d", round)
@@ -97,7 +97,7 @@ func testCancelledWrites(t *testing.T, store consumer.Store) {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Fatalf("Write: %v", err)
 		}
-		if _, readErr := store.Consumer(t.Context(), organization, id); err == nil && readErr != nil {
+		if _, readErr := store.Consumer(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: id}); err == nil && readErr != nil {
 			t.Fatalf("a write that succeeded is not there: %v", readErr)
 		}
 		result := write(t, store, batch)

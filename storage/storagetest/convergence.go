@@ -13,8 +13,8 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// convergenceCases are the rule of consumer.Version: first pairs of writes of which
-// one must stay, whatever their order, then histories that rapid makes up.
+// convergenceCases test the rule of consumer.Version: first with pairs of writes in both
+// orders, then with random histories.
 func convergenceCases() []storeCase {
 	return []storeCase{
 		{"an older write never replaces a newer one", staysOver(
@@ -23,7 +23,7 @@ func convergenceCases() []storeCase {
 		{"a microsecond decides", staysOver(
 			participation(becoming(consumer.StatusQueued, at(0).Add(time.Microsecond))),
 			participation(becoming(consumer.StatusAdmitted, at(0))))},
-		{"a moment before 1970 is older", staysOver(
+		{"a time before 1970 is older", staysOver(
 			participation(becoming(consumer.StatusQueued, time.Unix(0, 0).UTC())),
 			participation(becoming(consumer.StatusAdmitted, time.Unix(0, -1000).UTC())))},
 		{"a late write cannot revive what ended", staysOver(
@@ -32,16 +32,16 @@ func convergenceCases() []storeCase {
 		{"a newer active write after a terminal one is a re-entry", staysOver(
 			participation(becoming(consumer.StatusQueued, at(1))),
 			participation(becoming(consumer.StatusCompleted, at(0))))},
-		{"at equal moments a terminal status wins", staysOver(
+		{"at equal times a terminal status remains", staysOver(
 			participation(becoming(consumer.StatusLeft, at(0))),
 			participation(becoming(consumer.StatusAdmitted, at(0))))},
-		{"at equal moments the status that stands later in its row wins", staysOver(
+		{"at equal times the status that is later in its row remains", staysOver(
 			participation(becoming(consumer.StatusAdmitted, at(0))),
 			participation(becoming(consumer.StatusQueued, at(0))))},
-		{"at equal moments the terminal status that stands later in its row wins", staysOver(
+		{"at equal times the terminal status that is later in its row remains", staysOver(
 			participation(becoming(consumer.StatusExpired, at(0))),
 			participation(becoming(consumer.StatusCompleted, at(0))))},
-		{"at equal statuses the greater canonical JSON wins", staysOver(
+		{"at equal statuses the greater canonical JSON remains", staysOver(
 			participation(func(p *consumer.Participation) { p.SequenceID = "seq_2" }),
 			participation(func(p *consumer.Participation) { p.SequenceID = "seq_10" }))},
 		{"canonical JSON compares in byte order, not by alphabet", staysOver(
@@ -53,18 +53,18 @@ func convergenceCases() []storeCase {
 		{"an older profile never replaces a newer one", profileStaysOver(
 			profile(func(c *consumer.Consumer) { c.FullName, c.UpdatedAt = new("A"), at(1) }),
 			profile(func(c *consumer.Consumer) { c.FullName = new("B") }))},
-		{"at equal moments the greater profile wins in byte order", profileStaysOver(
+		{"at equal times the profile that is greater in byte order remains", profileStaysOver(
 			profile(func(c *consumer.Consumer) { c.FullName = new("é") }),
 			profile(func(c *consumer.Consumer) { c.FullName = new("z") }))},
 		{"a late admission cannot revive what ended", admissionStaysOver(
 			admission(ended(at(1))), admission())},
-		{"at equal moments an ended admission wins", admissionStaysOver(
+		{"at equal times an ended admission remains", admissionStaysOver(
 			admission(ended(at(0))),
 			admission(func(a *consumer.Admission) { a.AdmissionToken = "zzz" }))},
-		{"an admission granted anew after its end is live", admissionStaysOver(
+		{"an admission granted again after its end is live", admissionStaysOver(
 			admission(func(a *consumer.Admission) { a.AdmittedAt, a.UpdatedAt = at(2), at(2) }),
 			admission(ended(at(1))))},
-		{"at equal moments the admission with the greater canonical JSON wins", admissionStaysOver(
+		{"at equal times the admission with the greater canonical JSON remains", admissionStaysOver(
 			admission(func(a *consumer.Admission) { a.AdmissionToken = "b" }),
 			admission(func(a *consumer.Admission) { a.AdmissionToken = "a" }))},
 		{"any permutation of the same writes, with any duplicates, ends in the same state", testHistories},
@@ -83,8 +83,8 @@ func admissionStaysOver(winner, loser consumer.Admission) func(*testing.T, consu
 	return testStays(admissions(winner), admissions(loser))
 }
 
-// testStays writes both orders, for two consumers, and asks what stayed by writing
-// again: what is stored is stale, and so is what lost.
+// testStays writes in both orders, for two consumers. It writes again to see what is stored:
+// both writes must be stale.
 func testStays(winner, loser consumer.Batch) func(*testing.T, consumer.Store) {
 	return func(t *testing.T, store consumer.Store) {
 		first := together(profiles(profile()), winner)
@@ -106,7 +106,7 @@ func testStays(winner, loser consumer.Batch) func(*testing.T, consumer.Store) {
 	}
 }
 
-// withoutEnded leaves what a snapshot shows.
+// withoutEnded returns the part of a batch that a snapshot holds.
 func withoutEnded(b consumer.Batch) consumer.Batch {
 	shown := profiles(b.Consumers...)
 	for _, p := range b.Participations {
@@ -122,8 +122,7 @@ func withoutEnded(b consumer.Batch) consumer.Batch {
 	return shown
 }
 
-// movedToOther returns the batch for the other person. A profile's id is a part of
-// what is compared, in all profiles alike.
+// movedToOther returns the batch with its records about the other person.
 func movedToOther(b consumer.Batch) consumer.Batch {
 	b = together(b)
 	for i := range b.Consumers {
@@ -146,7 +145,7 @@ func testHistories(t *testing.T, store consumer.Store) {
 	rapid.Check(t, func(rt *rapid.T) {
 		organizationID := fmt.Sprintf("org_history_%d", histories.Add(1)) // another for each, so that all start from nothing
 		history := drawHistory(rt, organizationID)
-		model := NewModel()
+		model := new(Model)
 		for _, one := range history {
 			if _, err := model.Write(t.Context(), one); err != nil {
 				rt.Fatalf("the model refused %+v: %v", one, err)
@@ -155,11 +154,11 @@ func testHistories(t *testing.T, store consumer.Store) {
 		writeConcurrently(t, rt, store, drawBatches(rt, history))
 
 		for _, id := range historyConsumers() {
-			want, err := model.Snapshot(t.Context(), organizationID, id)
+			want, err := model.Snapshot(t.Context(), consumer.Key{OrganizationID: organizationID, ConsumerID: id})
 			if err != nil {
 				rt.Fatalf("the model's snapshot: %v", err)
 			}
-			got, err := store.Snapshot(t.Context(), organizationID, id)
+			got, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: organizationID, ConsumerID: id})
 			if err != nil {
 				rt.Fatalf("Snapshot: %v", err)
 			}
@@ -167,7 +166,7 @@ func testHistories(t *testing.T, store consumer.Store) {
 				rt.Fatalf("snapshot (-model +store):\n%s", diff)
 			}
 		}
-		// Tombstones don't show in a snapshot, but they make the whole history stale.
+		// A snapshot lacks tombstones, but they make the whole history stale.
 		again, err := store.Write(t.Context(), together(history...))
 		if err != nil || again.Applied != 0 {
 			rt.Fatalf("the history written again: %+v, error %v", again, err)
@@ -177,8 +176,8 @@ func testHistories(t *testing.T, store consumer.Store) {
 
 func historyConsumers() []string { return []string{person, otherPerson} }
 
-// drawHistory returns batches of one record. The choices are few, so that records
-// meet under the same key, at the same moment, and with the same status.
+// drawHistory returns batches of one record. There are few choices, so that records often
+// have the same key, time and status.
 func drawHistory(rt *rapid.T, organizationID string) []consumer.Batch {
 	var history []consumer.Batch
 	for _, id := range historyConsumers() {
@@ -195,7 +194,22 @@ func drawRecord(rt *rapid.T, organizationID string) consumer.Batch {
 	updatedAt := at(0).Add(time.Duration(rapid.IntRange(0, 3).Draw(rt, "moment")) * time.Microsecond)
 	text := rapid.SampledFrom([]string{"a", "B", "b", "é", "e\u0301"}).Draw(rt, "text")
 	distribution := rapid.SampledFrom([]string{"one", "two"}).Draw(rt, "distribution")
-	switch rapid.SampledFrom([]string{"profile", "participation", "admission"}).Draw(rt, "table") {
+	tables := []string{"profile", "participation", "admission", "distribution"}
+	switch rapid.SampledFrom(tables).Draw(rt, "table") {
+	case "distribution":
+		return distributions(queue(func(d *consumer.Distribution) {
+			d.OrganizationID, d.ID, d.UpdatedAt = organizationID, distribution, updatedAt
+			d.Type = rapid.SampledFrom([]consumer.DistributionType{consumer.Queue, consumer.Auction}).Draw(rt, "type")
+			if rapid.Bool().Draw(rt, "ended") {
+				d.EndedAt = &updatedAt
+			}
+			switch {
+			case d.Type == consumer.Queue:
+				d.Serving = rapid.SampledFrom([]*int64{nil, new(int64(0)), new(int64(9)), new(int64(10))}).Draw(rt, "serving")
+			case d.EndedAt != nil:
+				d.WinnerID = rapid.SampledFrom([]*string{nil, new(person), new(otherPerson)}).Draw(rt, "winner")
+			}
+		}))
 	case "profile":
 		return profiles(profile(func(c *consumer.Consumer) {
 			c.OrganizationID, c.ID, c.FullName, c.UpdatedAt = organizationID, id, &text, updatedAt
@@ -219,7 +233,7 @@ func drawRecord(rt *rapid.T, organizationID string) consumer.Batch {
 	}))
 }
 
-// drawBatches shuffles a history together with some duplicates and cuts it up.
+// drawBatches shuffles a history and some duplicates, and splits it into batches.
 func drawBatches(rt *rapid.T, history []consumer.Batch) []consumer.Batch {
 	duplicates := rapid.SliceOfN(rapid.SampledFrom(history), 0, 10).Draw(rt, "duplicates")
 	shuffled := rapid.Permutation(append(duplicates, history...)).Draw(rt, "order")

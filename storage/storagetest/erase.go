@@ -6,9 +6,9 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-func erase(t *testing.T, store consumer.Eraser, organizationID, consumerID string) {
+func erase(t *testing.T, store consumer.Lifecycle, organizationID, consumerID string) {
 	t.Helper()
-	if err := store.Erase(t.Context(), organizationID, consumerID); err != nil {
+	if err := store.Erase(t.Context(), consumer.Key{OrganizationID: organizationID, ConsumerID: consumerID}); err != nil {
 		t.Fatalf("Erase: %v", err)
 	}
 }
@@ -72,10 +72,10 @@ func eraseCases() []storeCase {
 			wantWrite(t, store, keys(apiKey("pk_test_1")), 0, 0)
 		}},
 		{"an impossible id is a validation error that names it", func(t *testing.T, store consumer.Store) {
-			wantInvalidFields(t, store.Erase(t.Context(), organization, "a/b"), "consumerId")
-			wantInvalidFields(t, store.Erase(t.Context(), organization, "me"), "consumerId")
-			wantInvalidFields(t, store.Erase(t.Context(), "", person), "organizationId")
-			wantInvalidFields(t, store.Erase(t.Context(), "\x00", ""), "organizationId", "consumerId")
+			wantInvalidFields(t, store.Erase(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: "a/b"}), "consumerId")
+			wantInvalidFields(t, store.Erase(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: "me"}), "consumerId")
+			wantInvalidFields(t, store.Erase(t.Context(), consumer.Key{OrganizationID: "", ConsumerID: person}), "organizationId")
+			wantInvalidFields(t, store.Erase(t.Context(), consumer.Key{OrganizationID: "\x00", ConsumerID: ""}), "organizationId", "consumerId")
 		}},
 	}
 }

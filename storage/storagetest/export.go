@@ -63,18 +63,18 @@ func exportCases() []storeCase {
 	}
 }
 
-// export exports the person of the cases, about whom something must be stored.
-func export(t *testing.T, store consumer.Exporter) consumer.Export {
+// export exports the person of the cases.
+func export(t *testing.T, store consumer.Lifecycle) consumer.Export {
 	t.Helper()
-	e, err := store.Export(t.Context(), organization, person)
+	e, err := store.Export(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: person})
 	if err != nil {
 		t.Fatalf("Export: %v", err)
 	}
 	return e
 }
 
-// wantExport compares the person's export with a batch that is in its order.
-func wantExport(t *testing.T, store consumer.Exporter, want consumer.Batch) {
+// wantExport compares the person's export with a batch in the same order.
+func wantExport(t *testing.T, store consumer.Lifecycle, want consumer.Batch) {
 	t.Helper()
 	wanted := consumer.Export{
 		Participations: append([]consumer.Participation{}, want.Participations...),
@@ -88,9 +88,9 @@ func wantExport(t *testing.T, store consumer.Exporter, want consumer.Batch) {
 	}
 }
 
-func wantNoExport(t *testing.T, store consumer.Exporter, organizationID, consumerID string) {
+func wantNoExport(t *testing.T, store consumer.Lifecycle, organizationID, consumerID string) {
 	t.Helper()
-	e, err := store.Export(t.Context(), organizationID, consumerID)
+	e, err := store.Export(t.Context(), consumer.Key{OrganizationID: organizationID, ConsumerID: consumerID})
 	if !errors.Is(err, consumer.ErrNotFound) || e.Consumer != nil || e.Participations != nil || e.Admissions != nil {
 		t.Errorf("Export(%q, %q) returned %+v and the error %v, want ErrNotFound alone", organizationID, consumerID, e, err)
 	}
@@ -128,7 +128,7 @@ func testExportAsJSON(t *testing.T, store consumer.Store) {
 		`"enteredAt":"2026-01-02T03:04:05Z","updatedAt":"2026-01-02T03:04:06Z"}],"admissions":[]}`)
 
 	write(t, store, movedToOther(admissions(admission())))
-	other, err := store.Export(t.Context(), organization, otherPerson)
+	other, err := store.Export(t.Context(), consumer.Key{OrganizationID: organization, ConsumerID: otherPerson})
 	if err != nil {
 		t.Fatalf("Export: %v", err)
 	}

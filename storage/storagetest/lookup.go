@@ -84,7 +84,7 @@ func lookupCases() []storeCase {
 	}
 }
 
-func wantConsumers(t *testing.T, store consumer.ProfilesReader, ids []string, want ...consumer.Consumer) {
+func wantConsumers(t *testing.T, store consumer.BulkReader, ids []string, want ...consumer.Consumer) {
 	t.Helper()
 	got, err := store.Consumers(t.Context(), organization, ids)
 	if err != nil {

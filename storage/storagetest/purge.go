@@ -10,7 +10,7 @@ import (
 
 func purgeCases() []storeCase {
 	return []storeCase{
-		{"what ended before the moment is deleted", func(t *testing.T, store consumer.Store) {
+		{"a record that ended before the time is deleted", func(t *testing.T, store consumer.Store) {
 			write(t, store, together(participations(participation(becoming(consumer.StatusLeft, at(1)))), admissions(admission(ended(at(1))))))
 			wantPurge(t, store, at(2), 10, 2)
 			wantNoExport(t, store, organization, person)
@@ -27,7 +27,7 @@ func purgeCases() []storeCase {
 			write(t, store, all)
 			wantPurge(t, store, at(1), 100, len(all.Participations))
 		}},
-		{"what ended at the moment or later stays", func(t *testing.T, store consumer.Store) {
+		{"a record that ended at the time or later remains", func(t *testing.T, store consumer.Store) {
 			all := together(
 				participations(participation(becoming(consumer.StatusLeft, at(2))),
 					participation(inDistribution("queue_2"), becoming(consumer.StatusLeft, at(3)))),
@@ -42,18 +42,18 @@ func purgeCases() []storeCase {
 			wantPurge(t, store, at(5), 10, 0)
 			wantPurge(t, store, at(6), 10, 1)
 		}},
-		{"what expired before the moment is deleted, though its status is active", func(t *testing.T, store consumer.Store) {
+		{"an active record that expired before the time is deleted", func(t *testing.T, store consumer.Store) {
 			write(t, store, expiring(at(1)))
 			wantPurge(t, store, at(2), 10, 2)
 			wantNoExport(t, store, organization, person)
 		}},
-		{"what expired at the moment or expires later stays", func(t *testing.T, store consumer.Store) {
+		{"a record that expired at the time or later remains", func(t *testing.T, store consumer.Store) {
 			write(t, store, expiring(at(2)))
 			wantPurge(t, store, at(2), 10, 0)
 			wantWrite(t, store, expiring(at(2)), 0, 2)
 			wantPurge(t, store, at(2).Add(time.Microsecond), 10, 2)
 		}},
-		{"what neither ended nor expires stays, however old", func(t *testing.T, store consumer.Store) {
+		{"an old record that neither ended nor expires remains", func(t *testing.T, store consumer.Store) {
 			all := together(profiles(profile()), participations(participation()), admissions(admission()))
 			write(t, store, all)
 			wantPurge(t, store, at(1<<30), 10, 0)
@@ -67,13 +67,13 @@ func purgeCases() []storeCase {
 			wantWrite(t, store, expiring(at(99)), 0, 2) // older writes that were still on their way
 			wantPurge(t, store, at(6), 10, 2)
 		}},
-		{"what ended later stays, though it had expired before", func(t *testing.T, store consumer.Store) {
+		{"a record that ended later remains, though it had expired before", func(t *testing.T, store consumer.Store) {
 			write(t, store, participations(participation(becoming(consumer.StatusExpired, at(5)),
 				func(p *consumer.Participation) { p.ExpiresAt = new(at(1)) })))
 			wantPurge(t, store, at(5), 10, 0)
 			wantPurge(t, store, at(6), 10, 1)
 		}},
-		{"what ended before the moment is deleted, though it would expire later", func(t *testing.T, store consumer.Store) {
+		{"a record that ended before the time is deleted, though it would expire later", func(t *testing.T, store consumer.Store) {
 			write(t, store, together(
 				participations(participation(becoming(consumer.StatusLeft, at(1)), func(p *consumer.Participation) { p.ExpiresAt = new(at(99)) })),
 				admissions(admission(ended(at(1)), func(a *consumer.Admission) { a.ExpiresAt = new(at(99)) }))))
@@ -91,14 +91,14 @@ func purgeCases() []storeCase {
 			write(t, store, participations(participation(becoming(consumer.StatusQueued, at(2)))))
 			wantPurge(t, store, at(50), 10, 0)
 		}},
-		{"a record that a merge moved is purged by the same moments", func(t *testing.T, store consumer.Store) {
+		{"a record that a merge moved is purged by the same times", func(t *testing.T, store consumer.Store) {
 			write(t, store, together(profiles(profile()), movedToOther(expiring(at(1))),
 				movedToOther(participations(participation(inDistribution("queue_2"), becoming(consumer.StatusLeft, at(1)))))))
 			wantMerge(t, store, 3, 0)
 			wantPurge(t, store, at(2), 10, 3)
 			wantSnapshot(t, store, profiles(profile()))
 		}},
-		{"at most limit records are deleted, and fewer mean that none is left", testPurgeInBatches},
+		{"at most limit records are deleted, and fewer mean that nothing is left", testPurgeInBatches},
 		{"it deletes the records of all organizations", func(t *testing.T, store consumer.Store) {
 			ours := participation(becoming(consumer.StatusLeft, at(1)))
 			theirs := ours
@@ -107,7 +107,7 @@ func purgeCases() []storeCase {
 			wantPurge(t, store, at(2), 10, 2)
 			wantWrite(t, store, participations(ours, theirs), 2, 0)
 		}},
-		{"profiles stay, and so does what remains of the erased", func(t *testing.T, store consumer.Store) {
+		{"profiles and the digests of erased consumers remain", func(t *testing.T, store consumer.Store) {
 			write(t, store, together(profiles(profile()), expiring(at(1))))
 			erase(t, store, organization, otherPerson)
 			wantPurge(t, store, at(50), 10, 2)
@@ -127,19 +127,19 @@ func purgeCases() []storeCase {
 			wantWrite(t, store, participations(participation()), 1, 0)
 			wantSnapshot(t, store, together(profiles(profile()), participations(participation())))
 		}},
-		{"the moment counts in whole microseconds", func(t *testing.T, store consumer.Store) {
+		{"the time is truncated to microseconds", func(t *testing.T, store consumer.Store) {
 			write(t, store, participations(participation(becoming(consumer.StatusLeft, at(1)))))
 			wantPurge(t, store, at(1).Add(999*time.Nanosecond), 10, 0)
 			wantPurge(t, store, at(1).Add(time.Microsecond).In(time.FixedZone("east", 3600)), 10, 1)
 		}},
-		{"a moment before 1970 is one like any other", func(t *testing.T, store consumer.Store) {
+		{"a time before 1970 is valid", func(t *testing.T, store consumer.Store) {
 			moon := time.Date(1969, 7, 20, 20, 17, 40, 0, time.UTC)
 			write(t, store, participations(participation(becoming(consumer.StatusLeft, moon))))
 			wantPurge(t, store, moon, 10, 0)
 			wantPurge(t, store, moon.Add(time.Second), 10, 1)
 		}},
-		{"nothing to delete is no error", func(t *testing.T, store consumer.Store) { wantPurge(t, store, at(0), 1, 0) }},
-		{"a limit that is not positive and a bad moment are a validation error that names them", func(t *testing.T, store consumer.Store) {
+		{"it succeeds when there is nothing to delete", func(t *testing.T, store consumer.Store) { wantPurge(t, store, at(0), 1, 0) }},
+		{"a limit that is not positive and an invalid time are a validation error that names them", func(t *testing.T, store consumer.Store) {
 			write(t, store, expiring(at(1)))
 			for _, c := range []struct {
 				before time.Time
@@ -151,10 +151,10 @@ func purgeCases() []storeCase {
 				{time.Time{}, 1, []string{"before"}},
 				{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), 0, []string{"before", "limit"}},
 			} {
-				deleted, err := store.Purge(t.Context(), c.before, c.limit)
+				result, err := store.Purge(t.Context(), consumer.Purge{Before: c.before, Limit: c.limit})
 				wantInvalidFields(t, err, c.fields...)
-				if deleted != 0 {
-					t.Errorf("Purge returned %d beside the error", deleted)
+				if result != (consumer.PurgeResult{}) {
+					t.Errorf("Purge returned %+v with the error", result)
 				}
 			}
 			wantWrite(t, store, expiring(at(1)), 0, 2)
@@ -169,15 +169,14 @@ func expiring(expiresAt time.Time) consumer.Batch {
 		admissions(admission(func(a *consumer.Admission) { a.ExpiresAt = &expiresAt })))
 }
 
-func wantPurge(t *testing.T, store consumer.Purger, before time.Time, limit, want int) {
+func wantPurge(t *testing.T, store consumer.Lifecycle, before time.Time, limit, want int) {
 	t.Helper()
-	if got, err := store.Purge(t.Context(), before, limit); err != nil || got != want {
-		t.Errorf("Purge(%v, %d) returned %d and the error %v, want %d", before, limit, got, err, want)
+	if got, err := store.Purge(t.Context(), consumer.Purge{Before: before, Limit: limit}); err != nil || got.Records != want {
+		t.Errorf("Purge(%v, %d) returned %+v and the error %v, want %d records", before, limit, got, err, want)
 	}
 }
 
-// testPurgeInBatches has as many records as there are ways to be over, and one more
-// way that is two at once.
+// testPurgeInBatches has records that ended, that expired, and that did both.
 func testPurgeInBatches(t *testing.T, store consumer.Store) {
 	var over consumer.Batch
 	for i := range 5 {

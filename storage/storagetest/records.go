@@ -15,7 +15,7 @@ const (
 	otherPerson       = "cons_2"
 )
 
-// at returns a moment that lies some seconds after the one at which the cases play.
+// at returns a time some seconds after the one of the records above.
 func at(seconds int) time.Time {
 	return time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(seconds) * time.Second)
 }
@@ -45,6 +45,18 @@ func admission(edits ...func(*consumer.Admission)) consumer.Admission {
 	}, edits)
 }
 
+// queue is the distribution of participation.
+func queue(edits ...func(*consumer.Distribution)) consumer.Distribution {
+	return edited(consumer.Distribution{
+		OrganizationID: organization, Type: consumer.Queue, ID: "queue_1", UpdatedAt: at(0),
+	}, edits)
+}
+
+// auction is the distribution of bidder.
+func auction(edits ...func(*consumer.Distribution)) consumer.Distribution {
+	return queue(append([]func(*consumer.Distribution){func(d *consumer.Distribution) { d.Type = consumer.Auction }}, edits...)...)
+}
+
 func edited[R any](record R, edits []func(*R)) R {
 	for _, edit := range edits {
 		edit(&record)
@@ -60,6 +72,20 @@ func becoming(s consumer.Status, updatedAt time.Time) func(*consumer.Participati
 
 func inDistribution(id string) func(*consumer.Participation) {
 	return func(p *consumer.Participation) { p.ID = id }
+}
+
+func serving(n int64, updatedAt time.Time) func(*consumer.Distribution) {
+	return func(d *consumer.Distribution) { d.Serving, d.UpdatedAt = &n, updatedAt }
+}
+
+// over ends a distribution, won by nobody if the id is empty.
+func over(endedAt time.Time, winnerID string) func(*consumer.Distribution) {
+	return func(d *consumer.Distribution) {
+		d.EndedAt, d.UpdatedAt = &endedAt, endedAt
+		if winnerID != "" {
+			d.WinnerID = &winnerID
+		}
+	}
 }
 
 func ended(endedAt time.Time) func(*consumer.Admission) {
@@ -78,6 +104,10 @@ func admissions(all ...consumer.Admission) consumer.Batch {
 	return consumer.Batch{Admissions: all}
 }
 
+func distributions(all ...consumer.Distribution) consumer.Batch {
+	return consumer.Batch{Distributions: all}
+}
+
 func keys(all ...consumer.APIKey) consumer.Batch { return consumer.Batch{APIKeys: all} }
 
 // together joins batches into one.
@@ -87,6 +117,7 @@ func together(batches ...consumer.Batch) consumer.Batch {
 		all.Consumers = slices.Concat(all.Consumers, b.Consumers)
 		all.Participations = slices.Concat(all.Participations, b.Participations)
 		all.Admissions = slices.Concat(all.Admissions, b.Admissions)
+		all.Distributions = slices.Concat(all.Distributions, b.Distributions)
 		all.APIKeys = slices.Concat(all.APIKeys, b.APIKeys)
 	}
 	return all

@@ -106,7 +106,7 @@ func everyField() consumer.Batch {
 			p.ExpiresAt, p.UpdatedAt, p.DenyReason = new(at(2)), at(3), new("none yet")
 		}),
 		participation(func(p *consumer.Participation) {
-			p.ID, p.Position = "queue_2", new(int64(1<<53-1))
+			p.ID, p.Position, p.Ticket = "queue_2", new(int64(1<<53-1)), new(int64(1<<53-1))
 		}),
 		participation(func(p *consumer.Participation) {
 			p.Type, p.ID, p.Status, p.SelectedVariantID = consumer.TimedRelease, "release_1", consumer.StatusEntered, new("variant_1")

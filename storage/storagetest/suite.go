@@ -1,50 +1,56 @@
 package storagetest
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/consumer/event"
 )
 
-// Run tests a Store. It calls open once for every case, from the case's own test,
-// several at a time; open returns a Store that is empty, ready for use and shared
-// with nobody, and leaves closing it to t.Cleanup.
-func Run(t *testing.T, open func(t *testing.T) consumer.Store) {
-	for _, topic := range []struct {
-		name  string
-		cases []storeCase
-	}{
-		{"profile", profileCases()},
-		{"lookup", lookupCases()},
-		{"snapshot", snapshotCases()},
-		{"export", exportCases()},
-		{"write", writeCases()},
-		{"convergence", convergenceCases()},
-		{"bulk", bulkCases()},
-		{"merge", mergeCases()},
-		{"erase", eraseCases()},
-		{"purge", purgeCases()},
-		{"api key", apiKeyCases()},
-		{"text", textCases()},
-		{"time", timeCases()},
-		{"decimal", decimalCases()},
-		{"isolation", isolationCases()},
-		{"context", contextCases()},
-		{"change feed", changeFeedCases()},
-		{"concurrency", concurrencyCases()},
-	} {
+// Run tests the roles of package consumer that a store implements, such as
+// [consumer.Reader] or all of [consumer.Store]. It logs which ones these are.
+//
+// Run calls open once for itself, to find the roles, and once for each case, from the case's
+// own test and several at a time. A single case can be run with -run. open
+// returns a store that is empty and used by nobody else, and closes it with t.Cleanup. A
+// case that reads must also write, so a store that does not implement every role of
+// consumer.Store comes with a backend: another Store on the same data, which serves the
+// remaining roles. Otherwise the backend is nil.
+func Run(t *testing.T, open func(t *testing.T) (store any, backend consumer.Store)) {
+	store, backend := open(t)
+	tested := rolesOf(store)
+	t.Logf("the store implements %s", list(tested))
+	if _, err := join(store, backend); err != nil {
+		t.Fatal(err)
+	}
+	openStore := func(t *testing.T) consumer.Store {
+		t.Helper()
+		store, err := join(open(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}
+	for _, topic := range topics() {
+		if !topic.concerns(tested) {
+			continue
+		}
 		t.Run(topic.name, func(t *testing.T) {
 			for _, c := range topic.cases {
 				t.Run(c.rule, func(t *testing.T) {
 					t.Parallel()
-					c.test(t, open(t))
+					c.test(t, openStore(t))
 				})
 			}
 		})
 	}
 	t.Run("no method tells of another organization", func(t *testing.T) {
 		t.Parallel()
-		testTenancy(t, open(t), open(t))
+		testTenancy(t, openStore(t), openStore(t))
 	})
 }
 
@@ -52,4 +58,147 @@ func Run(t *testing.T, open func(t *testing.T) consumer.Store) {
 type storeCase struct {
 	rule string
 	test func(t *testing.T, store consumer.Store)
+}
+
+// topic is a group of cases for a store with any of some roles.
+type topic struct {
+	name  string
+	roles []string
+	cases []storeCase
+}
+
+func (topic topic) concerns(tested map[string]bool) bool {
+	for _, role := range topic.roles {
+		if tested[role] {
+			return true
+		}
+	}
+	return false
+}
+
+func topics() []topic {
+	return []topic{
+		{"profile", []string{reader}, profileCases()},
+		{"lookup", []string{bulkReader}, lookupCases()},
+		{"snapshot", []string{reader}, snapshotCases()},
+		{"export", []string{lifecycle}, exportCases()},
+		{"write", []string{writer}, writeCases()},
+		{"convergence", []string{writer}, convergenceCases()},
+		{"bulk", []string{writer}, bulkCases()},
+		{"distribution", []string{writer, reader, lifecycle, distributionReader}, distributionCases()},
+		{"merge", []string{lifecycle}, mergeCases()},
+		{"alias", []string{writer, lifecycle}, aliasCases()},
+		{"erase", []string{lifecycle}, eraseCases()},
+		{"purge", []string{lifecycle}, purgeCases()},
+		{"api key", []string{apiKeyFinder, apiKeyStore}, apiKeyCases()},
+		{"text", []string{writer, reader}, textCases()},
+		{"time", []string{writer, reader}, timeCases()},
+		{"decimal", []string{writer, reader}, decimalCases()},
+		{"isolation", []string{writer, reader, bulkReader, lifecycle, apiKeyStore}, isolationCases()},
+		{"context", []string{writer, reader, bulkReader, lifecycle, apiKeyFinder, apiKeyStore, changeFeed}, contextCases()},
+		{"change feed", []string{changeFeed}, changeFeedCases()},
+		{"event", []string{eventRecorder}, eventCases()},
+		{"concurrency", []string{writer, reader, lifecycle}, concurrencyCases()},
+	}
+}
+
+const (
+	reader             = "Reader"
+	bulkReader         = "BulkReader"
+	writer             = "Writer"
+	lifecycle          = "Lifecycle"
+	apiKeyFinder       = "APIKeyFinder"
+	apiKeyStore        = "APIKeyStore"
+	changeFeed         = "ChangeFeed"
+	distributionReader = "DistributionReader"
+	eventRecorder      = "event.Recorder"
+)
+
+func rolesOf(store any) map[string]bool {
+	return map[string]bool{
+		reader:             implements[consumer.Reader](store),
+		bulkReader:         implements[consumer.BulkReader](store),
+		writer:             implements[consumer.Writer](store),
+		lifecycle:          implements[consumer.Lifecycle](store),
+		apiKeyFinder:       implements[consumer.APIKeyFinder](store),
+		apiKeyStore:        implements[consumer.APIKeyStore](store),
+		changeFeed:         implements[consumer.ChangeFeed](store),
+		distributionReader: implements[consumer.DistributionReader](store),
+		eventRecorder:      implements[event.Recorder](store),
+	}
+}
+
+func implements[R any](store any) bool {
+	_, ok := store.(R)
+	return ok
+}
+
+func list(roles map[string]bool) string {
+	var names []string
+	for _, role := range []string{reader, bulkReader, writer, lifecycle, apiKeyFinder, apiKeyStore, changeFeed, distributionReader, eventRecorder} {
+		if roles[role] {
+			names = append(names, role)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// joined is a Store with the roles of a store, and those of a backend for the rest.
+type joined struct {
+	consumer.Reader
+	consumer.BulkReader
+	consumer.DistributionReader
+	consumer.Writer
+	consumer.Lifecycle
+	consumer.APIKeyStore
+	consumer.ChangeFeed
+}
+
+// withFinder is an APIKeyStore that finds keys in another way.
+type withFinder struct {
+	consumer.APIKeyStore
+	finder consumer.APIKeyFinder
+}
+
+func (f withFinder) OrganizationByAPIKey(ctx context.Context, digest [32]byte, now time.Time) (string, error) {
+	return f.finder.OrganizationByAPIKey(ctx, digest, now)
+}
+
+// withRecorder is a Store that records events.
+type withRecorder struct {
+	consumer.Store
+	event.Recorder
+}
+
+func join(store any, backend consumer.Store) (consumer.Store, error) {
+	if whole, ok := store.(consumer.Store); ok {
+		return whole, nil
+	}
+	if backend == nil {
+		return nil, fmt.Errorf("%T implements only %s of consumer.Store, so it needs a backend", store, list(rolesOf(store)))
+	}
+	whole := joined{
+		Reader:     either[consumer.Reader](store, backend),
+		BulkReader: either[consumer.BulkReader](store, backend),
+
+		DistributionReader: either[consumer.DistributionReader](store, backend),
+
+		Writer:      either[consumer.Writer](store, backend),
+		Lifecycle:   either[consumer.Lifecycle](store, backend),
+		APIKeyStore: withFinder{either[consumer.APIKeyStore](store, backend), either[consumer.APIKeyFinder](store, backend)},
+		ChangeFeed:  either[consumer.ChangeFeed](store, backend),
+	}
+	for _, s := range []any{store, backend} {
+		if events, ok := s.(event.Recorder); ok {
+			return withRecorder{whole, events}, nil
+		}
+	}
+	return whole, nil
+}
+
+func either[R any](store any, backend R) R {
+	if role, ok := store.(R); ok {
+		return role
+	}
+	return backend
 }

@@ -18,26 +18,31 @@ type probe struct {
 	call   func(ctx context.Context, store consumer.Store) (any, error)
 }
 
-// probes call every method, with ids that only the other organization knows too. What
-// comes later sees what came before.
+// probes call every method, also with ids that exist only in the other organization. Later
+// probes see the effects of earlier ones.
 func probes() []probe {
 	foreignGuest := "cons_theirs"
 	return []probe{
-		{"Consumer", func(ctx context.Context, s consumer.Store) (any, error) { return s.Consumer(ctx, organization, person) }},
 		{"Consumer", func(ctx context.Context, s consumer.Store) (any, error) {
-			return s.Consumer(ctx, organization, foreignGuest)
+			return s.Consumer(ctx, consumer.Key{OrganizationID: organization, ConsumerID: person})
+		}},
+		{"Consumer", func(ctx context.Context, s consumer.Store) (any, error) {
+			return s.Consumer(ctx, consumer.Key{OrganizationID: organization, ConsumerID: foreignGuest})
 		}},
 		{"Consumers", func(ctx context.Context, s consumer.Store) (any, error) {
 			return s.Consumers(ctx, organization, []string{person, otherPerson, foreignGuest})
 		}},
 		{"Snapshot", func(ctx context.Context, s consumer.Store) (any, error) {
-			return s.Snapshot(ctx, organization, foreignGuest)
+			return s.Snapshot(ctx, consumer.Key{OrganizationID: organization, ConsumerID: foreignGuest})
 		}},
 		{"Export", func(ctx context.Context, s consumer.Store) (any, error) {
-			return s.Export(ctx, organization, foreignGuest)
+			return s.Export(ctx, consumer.Key{OrganizationID: organization, ConsumerID: foreignGuest})
 		}},
-		{"OrganizationByKey", func(ctx context.Context, s consumer.Store) (any, error) {
-			return s.OrganizationByKey(ctx, apiKey("sk_test_ours").Digest, at(0))
+		{"Distribution", func(ctx context.Context, s consumer.Store) (any, error) {
+			return s.Distribution(ctx, queue().Key())
+		}},
+		{"OrganizationByAPIKey", func(ctx context.Context, s consumer.Store) (any, error) {
+			return s.OrganizationByAPIKey(ctx, apiKey("sk_test_ours").Digest, at(0))
 		}},
 		{"APIKeys", func(ctx context.Context, s consumer.Store) (any, error) { return s.APIKeys(ctx, organization) }},
 		{"RevokeAPIKey", func(ctx context.Context, s consumer.Store) (any, error) {
@@ -47,22 +52,28 @@ func probes() []probe {
 			return s.Write(ctx, together(profiles(profile()), participations(participation()), admissions(admission()), keys(apiKey("sk_test_ours"))))
 		}},
 		{"Merge", func(ctx context.Context, s consumer.Store) (any, error) {
-			return s.Merge(ctx, organization, foreignGuest, person)
+			return s.Merge(ctx, consumer.Merge{OrganizationID: organization, GuestID: foreignGuest, ConsumerID: person})
 		}},
-		{"Snapshot", func(ctx context.Context, s consumer.Store) (any, error) { return s.Snapshot(ctx, organization, person) }},
-		{"Export", func(ctx context.Context, s consumer.Store) (any, error) { return s.Export(ctx, organization, person) }},
+		{"Snapshot", func(ctx context.Context, s consumer.Store) (any, error) {
+			return s.Snapshot(ctx, consumer.Key{OrganizationID: organization, ConsumerID: person})
+		}},
+		{"Export", func(ctx context.Context, s consumer.Store) (any, error) {
+			return s.Export(ctx, consumer.Key{OrganizationID: organization, ConsumerID: person})
+		}},
 		{"APIKeys", func(ctx context.Context, s consumer.Store) (any, error) { return s.APIKeys(ctx, organization) }},
-		// Whoever follows changes runs the Store, and is told hashes of all organizations.
+		// A change feed is for the operator of the Store: it reports all organizations.
 		{"Changes", func(ctx context.Context, s consumer.Store) (any, error) {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
 			return nil, s.Changes(ctx, &listener{})
 		}},
-		// Purging is for who runs the Store, and concerns all organizations. What the
-		// other one has is too young for it here.
-		{"Purge", func(ctx context.Context, s consumer.Store) (any, error) { return s.Purge(ctx, at(-9), 100) }},
+		// A purge is for the operator of the Store: it concerns all organizations. Here the
+		// records of the other one are too recent.
+		{"Purge", func(ctx context.Context, s consumer.Store) (any, error) {
+			return s.Purge(ctx, consumer.Purge{Before: at(-9), Limit: 100})
+		}},
 		{"Erase", func(ctx context.Context, s consumer.Store) (any, error) {
-			return nil, s.Erase(ctx, organization, foreignGuest)
+			return nil, s.Erase(ctx, consumer.Key{OrganizationID: organization, ConsumerID: foreignGuest})
 		}},
 		{"Write", func(ctx context.Context, s consumer.Store) (any, error) {
 			return s.Write(ctx, profiles(profile(func(c *consumer.Consumer) { c.ID = foreignGuest })))
@@ -70,17 +81,18 @@ func probes() []probe {
 	}
 }
 
-// testTenancy asks a Store in which another organization has everything, and one in
-// which it has nothing: nothing of the other can be seen, counted or told.
+// testTenancy calls every method of a Store in which another organization has records, and
+// of one in which it has none. The results must be equal.
 func testTenancy(t *testing.T, crowded, alone consumer.Store) {
 	theirs := together(
 		profiles(profile(), profile(func(c *consumer.Consumer) { c.ID = "cons_theirs" })),
-		participations(participation()), admissions(admission()), keys(apiKey("pk_test_theirs")))
+		participations(participation()), admissions(admission()), distributions(queue(over(at(0), ""))), keys(apiKey("pk_test_theirs")))
 	for i := range theirs.Consumers {
 		theirs.Consumers[i].OrganizationID = otherOrganization
 	}
 	theirs.Participations[0].OrganizationID = otherOrganization
 	theirs.Admissions[0].OrganizationID = otherOrganization
+	theirs.Distributions[0].OrganizationID = otherOrganization
 	theirs.APIKeys[0].OrganizationID = otherOrganization
 	write(t, crowded, theirs)
 	erase(t, crowded, otherOrganization, otherPerson)
@@ -103,14 +115,14 @@ func testTenancy(t *testing.T, crowded, alone consumer.Store) {
 	}
 }
 
-// answer is all that a caller can tell of what a method returned.
-type answer struct {
+// outcome is everything that a caller can observe of a call.
+type outcome struct {
 	Value any
 	Error string
 }
 
-func ask(t *testing.T, p probe, store consumer.Store) answer {
+func ask(t *testing.T, p probe, store consumer.Store) outcome {
 	t.Helper()
 	value, err := p.call(t.Context(), store)
-	return answer{value, fmt.Sprint(err)}
+	return outcome{value, fmt.Sprint(err)}
 }

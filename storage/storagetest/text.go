@@ -73,7 +73,7 @@ func namedProfile(name string) consumer.Consumer {
 	return profile(func(c *consumer.Consumer) { c.FullName = &name })
 }
 
-// testTextIsKept puts a text into every table.
+// testTextIsKept writes a text to every table.
 func testTextIsKept(t *testing.T, store consumer.Store, text string) {
 	batch := together(
 		profiles(namedProfile(text)),

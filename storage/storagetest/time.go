@@ -9,22 +9,22 @@ import (
 
 func timeCases() []storeCase {
 	cases := []storeCase{
-		{"a moment keeps its place on the time line and comes back in UTC", testZones},
+		{"a time is returned in UTC", testZones},
 		{"two writes of one microsecond are the same write", func(t *testing.T, store consumer.Store) {
 			write(t, store, participations(participation(enteredAt(at(0).Add(1*time.Nanosecond)))))
 			wantWrite(t, store, participations(participation(enteredAt(at(0).Add(999*time.Nanosecond)))), 0, 1)
 			wantWrite(t, store, participations(participation(enteredAt(at(0)))), 0, 1)
 		}},
-		{"a monotonic clock reading is no part of a moment", func(t *testing.T, store consumer.Store) {
+		{"a monotonic clock reading is dropped", func(t *testing.T, store consumer.Store) {
 			now := time.Now()
 			wantWrite(t, store, participations(participation(enteredAt(now))), 1, 0)
 			wantWrite(t, store, participations(participation(enteredAt(now.Round(0)))), 0, 1)
 		}},
-		{"the zero moment is refused", func(t *testing.T, store consumer.Store) {
+		{"the zero time is rejected", func(t *testing.T, store consumer.Store) {
 			_, err := store.Write(t.Context(), admissions(admission(func(a *consumer.Admission) { a.ExpiresAt = new(time.Time{}) })))
 			wantInvalidFields(t, err, "admissions[0].expiresAt")
 		}},
-		{"the year 10000 is refused", func(t *testing.T, store consumer.Store) {
+		{"the year 10000 is rejected", func(t *testing.T, store consumer.Store) {
 			late := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 			_, err := store.Write(t.Context(), profiles(profile(func(c *consumer.Consumer) { c.UpdatedAt = late })))
 			wantInvalidFields(t, err, "consumers[0].updatedAt")
@@ -52,12 +52,12 @@ func timeCases() []storeCase {
 		"the day before 1970 is kept": {
 			time.Date(1969, 12, 31, 23, 59, 59, 999_999_000, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 999_999_000, time.UTC),
 		},
-		"the beginning of 1970 is no unset moment": {time.Unix(0, 0), time.Unix(0, 0).UTC()},
+		"the beginning of 1970 is not unset": {time.Unix(0, 0), time.Unix(0, 0).UTC()},
 		"a leap day is kept": {
 			time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC), time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC),
 		},
 	} {
-		cases = append(cases, storeCase{rule, func(t *testing.T, store consumer.Store) { testMoment(t, store, times.given, times.want) }})
+		cases = append(cases, storeCase{rule, func(t *testing.T, store consumer.Store) { testTime(t, store, times.given, times.want) }})
 	}
 	return cases
 }
@@ -66,8 +66,8 @@ func enteredAt(moment time.Time) func(*consumer.Participation) {
 	return func(p *consumer.Participation) { p.EnteredAt, p.UpdatedAt = moment, moment }
 }
 
-// testMoment puts a moment into every field of time.
-func testMoment(t *testing.T, store consumer.Store, given, want time.Time) {
+// testTime writes a time to every field.
+func testTime(t *testing.T, store consumer.Store, given, want time.Time) {
 	filled := func(moment time.Time) consumer.Batch {
 		return together(
 			profiles(profile(func(c *consumer.Consumer) { c.CreatedAt, c.UpdatedAt = moment, moment })),

@@ -13,7 +13,7 @@ import (
 
 func writeCases() []storeCase {
 	return []storeCase{
-		{"it says how many records were applied", func(t *testing.T, store consumer.Store) {
+		{"it returns the number of applied records", func(t *testing.T, store consumer.Store) {
 			wantWrite(t, store, together(profiles(profile()), participations(participation()), admissions(admission())), 3, 0)
 		}},
 		{"an empty batch changes nothing", func(t *testing.T, store consumer.Store) {
@@ -41,17 +41,15 @@ func writeCases() []storeCase {
 			wantSnapshot(t, store, together(profiles(profile()), records))
 		}},
 		{"a batch may concern many consumers and organizations", testManyConsumers},
-		{"an unset UpdatedAt is the latest moment in the record", func(t *testing.T, store consumer.Store) {
-			write(t, store, together(
-				profiles(profile()),
-				participations(participation(func(p *consumer.Participation) {
-					p.Status, p.AdmittedAt, p.UpdatedAt = consumer.StatusAdmitted, new(at(5)), time.Time{}
-				}))))
-			if got := snapshot(t, store).Participations[0].UpdatedAt; !got.Equal(at(5)) {
-				t.Errorf("UpdatedAt is %v, want %v", got, at(5))
-			}
+		{"a record without UpdatedAt is rejected, and the error names updatedAt", func(t *testing.T, store consumer.Store) {
+			_, err := store.Write(t.Context(), together(
+				profiles(profile(func(c *consumer.Consumer) { c.UpdatedAt = time.Time{} })),
+				participations(participation(), participation(func(p *consumer.Participation) { p.ID, p.UpdatedAt = "queue_2", time.Time{} })),
+				admissions(admission(func(a *consumer.Admission) { a.UpdatedAt = time.Time{} }))))
+			wantInvalidFields(t, err, "consumers[0].updatedAt", "participations[1].updatedAt", "admissions[0].updatedAt")
+			wantNotFound(t, store, organization, person)
 		}},
-		{"the batch is left alone and not kept", testBatchIsNotKept},
+		{"the batch is neither modified nor retained", testBatchIsNotKept},
 		{"every bad field of every record is named", testEveryBadFieldIsNamed},
 		{"nothing is written when one record in the middle is bad", func(t *testing.T, store consumer.Store) {
 			wantAllOrNothing(t, store, consumer.ErrInvalid, participation(func(p *consumer.Participation) {
@@ -62,7 +60,7 @@ func writeCases() []storeCase {
 			erase(t, store, organization, otherPerson)
 			wantAllOrNothing(t, store, consumer.ErrErased, participation(func(p *consumer.Participation) { p.ConsumerID = otherPerson }))
 		}},
-		{"a bad field is told before an erased consumer, and that before a taken key", func(t *testing.T, store consumer.Store) {
+		{"an invalid field is reported before an erased consumer, and that before a taken key", func(t *testing.T, store consumer.Store) {
 			erase(t, store, organization, person)
 			write(t, store, keys(apiKey("pk_test_1")))
 			taken := apiKey("pk_test_1")
@@ -163,7 +161,7 @@ func testEveryBadFieldIsNamed(t *testing.T, store consumer.Store) {
 	wantNotFound(t, store, organization, person)
 }
 
-// wantAllOrNothing writes good records around one that is refused.
+// wantAllOrNothing writes valid records with one among them that is rejected.
 func wantAllOrNothing(t *testing.T, store consumer.Store, want error, refused consumer.Participation) {
 	t.Helper()
 	good := together(

@@ -1,5 +1,5 @@
-// Package childtest lets the tests of an adapter use several processes: they run
-// their own binary again, which then executes one test only, the child's.
+// Package childtest helps to test an adapter with several processes. A test starts its own
+// binary again as a child process that runs only the test named TestChild.
 package childtest
 
 import (
@@ -22,13 +22,13 @@ const (
 	childWrites   = "REJOIN_TEST_CHILD_WRITES"
 )
 
-// Run is what the test named TestChild consists of. As a child it waits until its
-// standard input is closed, opens the database, and writes consumers one by one, each
-// of which it acknowledges by a line with its id. Otherwise it skips.
+// Run is the body of the test named TestChild. In a child process it waits until its standard
+// input is closed, opens the database, and writes consumers one by one. After each write it
+// prints a line with the consumer's ID. In any other process it skips the test.
 func Run(t *testing.T, open func(t *testing.T, database string) consumer.Writer, one func(id string) consumer.Batch) {
 	database, ok := os.LookupEnv(childDatabase)
 	if !ok {
-		t.Skip("only a child of other tests runs this")
+		t.Skip("only a child process of other tests runs this")
 	}
 	writes, err := strconv.Atoi(os.Getenv(childWrites))
 	if err != nil {
@@ -47,15 +47,15 @@ func Run(t *testing.T, open func(t *testing.T, database string) consumer.Writer,
 	}
 }
 
-// Child is another process.
+// Child is a child process that writes consumers.
 type Child struct {
 	command *exec.Cmd
 	input   io.Closer
 	output  *bufio.Scanner
 }
 
-// Start starts a child that will write so many consumers, whose ids begin with a
-// prefix, as soon as it is told to.
+// Start starts a child process that writes a number of consumers after [Child.Begin]. Their IDs
+// begin with the prefix.
 func Start(t *testing.T, database, prefix string, writes int) Child {
 	t.Helper()
 	program, err := os.Executable()
@@ -79,7 +79,7 @@ func Start(t *testing.T, database, prefix string, writes int) Child {
 	return Child{command, input, bufio.NewScanner(output)}
 }
 
-// Begin tells the child to begin.
+// Begin makes the child begin to write.
 func (c Child) Begin(t *testing.T) {
 	t.Helper()
 	if err := c.input.Close(); err != nil {
@@ -87,29 +87,29 @@ func (c Child) Begin(t *testing.T) {
 	}
 }
 
-// Acknowledged returns the ids of up to so many writes, and what else the child said.
-func (c Child) Acknowledged(atMost int) (ids []string, said string) {
+// Acknowledged returns the IDs of up to atMost writes, and all other output of the child.
+func (c Child) Acknowledged(atMost int) (ids []string, other string) {
 	for len(ids) < atMost && c.output.Scan() {
 		if id, ok := strings.CutPrefix(c.output.Text(), "wrote "); ok {
 			ids = append(ids, id)
 		} else {
-			said += c.output.Text() + "\n"
+			other += c.output.Text() + "\n"
 		}
 	}
-	return ids, said
+	return ids, other
 }
 
-// Wait waits for the child's end.
+// Wait waits until the child has ended.
 func (c Child) Wait() error { return c.command.Wait() }
 
-// Kill kills the child at whatever it is doing, and returns the ids of the writes that
-// it acknowledged until then.
+// Kill kills the child and returns the IDs of the writes that it has acknowledged and that
+// [Child.Acknowledged] has not returned.
 func (c Child) Kill(t *testing.T) (acknowledged []string) {
 	t.Helper()
 	if err := c.command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	acknowledged, _ = c.Acknowledged(1 << 30) // written to the pipe before the kill
+	acknowledged, _ = c.Acknowledged(1 << 30) // all that the child printed before it was killed
 	if err := c.Wait(); err == nil {
 		t.Fatal("the child ended by itself")
 	}

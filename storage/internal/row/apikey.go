@@ -8,26 +8,31 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// APIKey is one API key as its table holds it, without the organization.
+// APIKey is one API key as its table holds it, without the organization. Times are in
+// microseconds since 1970.
 type APIKey struct {
 	Digest    []byte `db:"digest"`
 	Kind      string `db:"kind"`
-	CreatedAt int64  `db:"created_at"` // the moments are in microseconds since 1970
+	Label     string `db:"label"`
+	CreatedAt int64  `db:"created_at"`
 	ExpiresAt *int64 `db:"expires_at"`
 	RevokedAt *int64 `db:"revoked_at"`
 }
 
+var errDigest = fmt.Errorf("%w: malformed digest", ErrDamaged)
+
 // Decode returns the key.
 func (k APIKey) Decode(organizationID string) (consumer.APIKey, error) {
 	if len(k.Digest) != sha256.Size {
-		return consumer.APIKey{}, fmt.Errorf("%w: a digest is none", ErrDamaged)
+		return consumer.APIKey{}, errDigest
 	}
 	return consumer.APIKey{
 		OrganizationID: organizationID,
-		Kind:           k.Kind,
+		Kind:           consumer.APIKeyKind(k.Kind),
 		Digest:         [sha256.Size]byte(k.Digest),
+		Label:          k.Label,
 		CreatedAt:      time.UnixMicro(k.CreatedAt).UTC(),
-		ExpiresAt:      Moment(k.ExpiresAt),
-		RevokedAt:      Moment(k.RevokedAt),
+		ExpiresAt:      Time(k.ExpiresAt),
+		RevokedAt:      Time(k.RevokedAt),
 	}, nil
 }

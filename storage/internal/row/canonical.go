@@ -8,7 +8,7 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// A record was written by AppendCanonical, so its fields stand in one order, without
+// A record is the canonical JSON of its version, so its fields stand in one order, without
 // spaces, and reading it takes no reflection and no copy: strings are parts of the
 // text that the database returned. The functions below read exactly that form. What
 // looks otherwise, be it damaged, an escaped string or another program's JSON, they
@@ -27,13 +27,13 @@ func parseConsumer(text string, c *consumer.Consumer, f *consumerFields) bool {
 	c.Email = optional(&p, `,"email":`, &f.email, (*parser).text)
 	c.Phone = optional(&p, `,"phone":`, &f.phone, (*parser).text)
 	c.FullName = optional(&p, `,"fullName":`, &f.fullName, (*parser).text)
-	c.CreatedAt = p.moment(`,"createdAt":`)
-	c.UpdatedAt = p.moment(`,"updatedAt":`)
+	c.CreatedAt = p.time(`,"createdAt":`)
+	c.UpdatedAt = p.time(`,"updatedAt":`)
 	return p.end()
 }
 
 type participationFields struct {
-	position, bidCount                            int64
+	position, ticket, bidCount                    int64
 	admittedAt, expiresAt, lastBidTime            time.Time
 	admissionToken, selectedVariantID, denyReason string
 	lastBidAmount                                 consumer.Amount
@@ -46,14 +46,15 @@ func parseParticipation(text string, r *consumer.Participation, f *participation
 	r.ExperienceID = p.text(`,"experienceId":`)
 	r.SequenceID = p.text(`,"sequenceId":`)
 	r.Status = consumer.Status(p.text(`,"status":`))
-	r.EnteredAt = p.moment(`,"enteredAt":`)
+	r.EnteredAt = p.time(`,"enteredAt":`)
 	r.Position = optional(&p, `,"position":`, &f.position, (*parser).count)
-	r.AdmittedAt = optional(&p, `,"admittedAt":`, &f.admittedAt, (*parser).moment)
+	r.Ticket = optional(&p, `,"ticket":`, &f.ticket, (*parser).count)
+	r.AdmittedAt = optional(&p, `,"admittedAt":`, &f.admittedAt, (*parser).time)
 	r.AdmissionToken = optional(&p, `,"admissionToken":`, &f.admissionToken, (*parser).text)
-	r.ExpiresAt = optional(&p, `,"expiresAt":`, &f.expiresAt, (*parser).moment)
-	r.UpdatedAt = p.moment(`,"updatedAt":`)
+	r.ExpiresAt = optional(&p, `,"expiresAt":`, &f.expiresAt, (*parser).time)
+	r.UpdatedAt = p.time(`,"updatedAt":`)
 	r.LastBidAmount = optional(&p, `,"lastBidAmount":`, &f.lastBidAmount, (*parser).amount)
-	r.LastBidTime = optional(&p, `,"lastBidTime":`, &f.lastBidTime, (*parser).moment)
+	r.LastBidTime = optional(&p, `,"lastBidTime":`, &f.lastBidTime, (*parser).time)
 	r.BidCount = optional(&p, `,"bidCount":`, &f.bidCount, (*parser).count)
 	r.SelectedVariantID = optional(&p, `,"selectedVariantId":`, &f.selectedVariantID, (*parser).text)
 	r.DenyReason = optional(&p, `,"denyReason":`, &f.denyReason, (*parser).text)
@@ -71,39 +72,56 @@ func parseAdmission(text string, a *consumer.Admission, f *admissionFields) bool
 	a.ExperienceID = p.text(`,"experienceId":`)
 	a.SequenceID = p.text(`,"sequenceId":`)
 	a.AdmissionToken = p.text(`,"admissionToken":`)
-	a.AdmittedAt = p.moment(`,"admittedAt":`)
-	a.ExpiresAt = optional(&p, `,"expiresAt":`, &f.expiresAt, (*parser).moment)
-	a.EndedAt = optional(&p, `,"endedAt":`, &f.endedAt, (*parser).moment)
-	a.UpdatedAt = p.moment(`,"updatedAt":`)
+	a.AdmittedAt = p.time(`,"admittedAt":`)
+	a.ExpiresAt = optional(&p, `,"expiresAt":`, &f.expiresAt, (*parser).time)
+	a.EndedAt = optional(&p, `,"endedAt":`, &f.endedAt, (*parser).time)
+	a.UpdatedAt = p.time(`,"updatedAt":`)
 	return p.end()
 }
 
-// parser reads a record from its front. Once something is not as expected, nothing
-// more is.
+type distributionFields struct {
+	serving      int64
+	endedAt      time.Time
+	winnerDigest string
+}
+
+// parseDistribution returns the winner's digest as WinnerID.
+func parseDistribution(text string, d *consumer.Distribution, f *distributionFields) bool {
+	p := parser{rest: text}
+	d.Type = consumer.DistributionType(p.text(`{"type":`))
+	d.ID = p.text(`,"id":`)
+	d.Serving = optional(&p, `,"serving":`, &f.serving, (*parser).count)
+	d.EndedAt = optional(&p, `,"endedAt":`, &f.endedAt, (*parser).time)
+	d.WinnerID = optional(&p, `,"winnerId":`, &f.winnerDigest, (*parser).text)
+	d.UpdatedAt = p.time(`,"updatedAt":`)
+	return p.end()
+}
+
+// parser reads a record from its front. After a failure its results are meaningless.
 type parser struct {
 	rest   string
 	failed bool
 }
 
-// optional reads a field into its place, when the record has it.
-func optional[V any](p *parser, name string, place *V, read func(*parser, string) V) *V {
+// optional reads a field into the given memory if the record has it.
+func optional[V any](p *parser, name string, memory *V, read func(*parser, string) V) *V {
 	if !strings.HasPrefix(p.rest, name) {
 		return nil
 	}
-	*place = read(p, name)
-	return place
+	*memory = read(p, name)
+	return memory
 }
 
-// skip leaves out what must come next.
+// skip skips the expected text.
 func (p *parser) skip(expected string) {
 	rest, found := strings.CutPrefix(p.rest, expected)
 	p.rest, p.failed = rest, p.failed || !found
 }
 
-// end reports whether all was read.
+// end reports whether the whole record was read.
 func (p *parser) end() bool { return !p.failed && p.rest == "}" }
 
-// text reads a named string that is written as it is.
+// text reads a named string without escapes.
 func (p *parser) text(name string) string {
 	p.skip(name)
 	p.skip(`"`)
@@ -128,7 +146,8 @@ func (p *parser) text(name string) string {
 
 func (p *parser) amount(name string) consumer.Amount { return consumer.Amount(p.text(name)) }
 
-// count reads a named number without sign, of few enough digits for any int64.
+// count reads a named number without a sign and with at most 18 digits, which fit into an
+// int64.
 func (p *parser) count(name string) (n int64) {
 	p.skip(name)
 	digits := 0
@@ -144,9 +163,9 @@ func (p *parser) count(name string) (n int64) {
 	return n
 }
 
-// moment reads a named time in UTC. [time.Time.UnmarshalText] would let more pass than
-// the generic decoder does, and take twice as long.
-func (p *parser) moment(name string) time.Time {
+// time reads a named time in UTC. [time.Time.UnmarshalText] accepts more than the generic
+// decoder and takes twice as long.
+func (p *parser) time(name string) time.Time {
 	text := p.text(name)
 	const whole = len("2006-01-02T15:04:05")
 	if len(text) <= whole || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':' {
@@ -157,13 +176,13 @@ func (p *parser) moment(name string) time.Time {
 	hour, minute, second := p.digits(text[11:13]), p.digits(text[14:16]), p.digits(text[17:whole])
 	nanosecond := p.fraction(text[whole:])
 	t := time.Date(year, time.Month(month), day, hour, minute, second, nanosecond, time.UTC)
-	// What time.Date had to carry over is no moment, such as the 30th of February.
+	// time.Date normalizes values that are out of range, such as the 30th of February.
 	p.failed = p.failed || hour > 23 || minute > 59 || second > 59 || t.Day() != day || t.Month() != time.Month(month)
 	return t
 }
 
-// fraction returns the nanoseconds of what stands behind the seconds: a point and
-// digits, or nothing, and a Z.
+// fraction returns the nanoseconds of the text after the seconds: a point and digits, or
+// nothing, and a Z.
 func (p *parser) fraction(text string) int {
 	last := len(text) - 1
 	if text[last] != 'Z' || last == 1 || last > 10 || last > 0 && text[0] != '.' {
@@ -180,7 +199,7 @@ func (p *parser) fraction(text string) int {
 	return n
 }
 
-// digits reads a number from nothing but digits.
+// digits returns the number that the digits are.
 func (p *parser) digits(text string) (n int) {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {

@@ -6,13 +6,13 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// ErrDamaged says that what is stored cannot be read. It is none of the module's
+// ErrDamaged means that a stored record cannot be read. It is not one of the module's
 // errors, because trying again will not help.
 var ErrDamaged = errors.New("stored record is damaged")
 
-// Said reports whether an error says all that a caller is to know: it is one of the
-// module's errors or ErrDamaged, so an adapter has nothing to translate.
-func Said(err error) bool {
+// IsPublic reports whether an error is one of the module's errors or ErrDamaged, which an
+// adapter does not translate.
+func IsPublic(err error) bool {
 	for _, sentinel := range []error{
 		consumer.ErrNotFound, consumer.ErrInvalid, consumer.ErrErased,
 		consumer.ErrConflict, consumer.ErrUnavailable, consumer.ErrSchema, ErrDamaged,

@@ -2,14 +2,14 @@ package row
 
 import "github.com/rejoinhq/rejoin/consumer"
 
-// PossibleIDs leaves out the ids that no record can have, among them everything
-// that a database refuses as a parameter or that would have to be escaped in JSON.
-func PossibleIDs(ids []string) []string {
-	possible := make([]string, 0, len(ids))
+// ValidIDs returns the ids that a record can have. The others include every text that a
+// database refuses as a parameter or that JSON would have to escape.
+func ValidIDs(ids []string) []string {
+	valid := make([]string, 0, len(ids))
 	for _, id := range ids {
 		if consumer.ValidID(id) {
-			possible = append(possible, id)
+			valid = append(valid, id)
 		}
 	}
-	return possible
+	return valid
 }

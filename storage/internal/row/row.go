@@ -8,22 +8,27 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Row is one record as a table holds it.
+// Row is one record as a table holds it. Times are in microseconds since 1970, negative
+// before.
 type Row struct {
 	Key
-	// UpdatedAt is in microseconds since 1970, negative before.
 	UpdatedAt int64
-	// StatusRank is the Rank of the record's version, 0 for a profile.
-	StatusRank int
-	// ExpiresAt is in the same unit, nil when the record doesn't expire.
+	// StatusRank is the rank of the record's version.
+	StatusRank int64
+	// ExpiresAt is nil if the record does not expire.
 	ExpiresAt *int64
-	// Record is the canonical JSON. It never contains a raw line feed, because JSON
-	// escapes control characters in strings and the canonical form has no spaces.
+	// EndedAt is set only for a distribution that ended.
+	EndedAt *int64
+	// WinnerDigest is the digest of a distribution's winner, nil if there is none.
+	WinnerDigest []byte
+	// Record is the canonical JSON. It contains no line feed, because JSON escapes control
+	// characters in strings and the canonical form has no spaces.
 	Record string
 }
 
-// Key names a record within its table. A profile has neither Type nor ID. The db names
-// are those of the columns when a statement returns keys.
+// Key identifies a record within its table. A profile has neither Type nor ID, a
+// distribution has no ConsumerID. The db names are those of the columns if a statement
+// returns keys.
 type Key struct {
 	OrganizationID string `db:"organization_id"`
 	ConsumerID     string `db:"consumer_id"`
@@ -40,32 +45,40 @@ func (k Key) compare(l Key) int {
 	)
 }
 
-// Rows are the records of a batch, table by table, each record once.
+// Rows are the records of a batch by table, each record once.
 type Rows struct {
 	Consumers      []Row
 	Participations []Row
 	Admissions     []Row
+	Distributions  []Row
 }
 
-// FromBatch returns the rows of a batch that [consumer.Batch.Prepare] returned. Of
-// a record that the batch holds several times only the greatest version is left,
-// so that what a write counts as applied doesn't depend on the order either. The
-// rows are in the order of their keys: writers that lock row by row meet in the
-// same order, and inserts go through the tree from left to right.
-func FromBatch(b consumer.Batch) Rows {
+// FromBatch returns the rows of a batch that [consumer.Batch.Prepare] returned. If the
+// batch holds a record several times, only the greatest version remains, so the number of
+// applied records does not depend on the order. The rows are in the order of their keys:
+// writers that lock row by row meet in the same order, and inserts go through the tree
+// from left to right.
+//
+// A record about a merged guest becomes one about the consumer that it was merged into,
+// and a profile of a merged guest is left out.
+func FromBatch(b consumer.Batch, merged Merged) Rows {
+	profiles := make([]Row, 0, len(b.Consumers))
+	for _, c := range b.Consumers {
+		if _, ok := merged[consumer.Key{OrganizationID: c.OrganizationID, ConsumerID: c.ID}]; !ok {
+			profiles = append(profiles, fromConsumer(c))
+		}
+	}
 	return Rows{
-		Consumers:      greatest(b.Consumers, ofConsumer),
-		Participations: greatest(b.Participations, ofParticipation),
-		Admissions:     greatest(b.Admissions, ofAdmission),
+		Consumers:      greatest(profiles),
+		Participations: greatest(rows(b.Participations, merged, fromParticipation)),
+		Admissions:     greatest(rows(b.Admissions, merged, fromAdmission)),
+		Distributions:  greatest(rows(b.Distributions, nil, fromDistribution)),
 	}
 }
 
-// greatest compares as consumer.Version.Compare does.
-func greatest[R any](records []R, of func(R) Row) []Row {
-	rows := make([]Row, len(records))
-	for i, record := range records {
-		rows[i] = of(record)
-	}
+// greatest sorts the rows and keeps the greatest of each key, as consumer.Version.Compare
+// orders them.
+func greatest(rows []Row) []Row {
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(
 			a.compare(b.Key),
@@ -77,19 +90,29 @@ func greatest[R any](records []R, of func(R) Row) []Row {
 	return slices.CompactFunc(rows, func(a, b Row) bool { return a.Key == b.Key })
 }
 
-func ofConsumer(c consumer.Consumer) Row {
-	return of(Key{OrganizationID: c.OrganizationID, ConsumerID: c.ID}, c.Version(), nil)
+func fromConsumer(c consumer.Consumer) Row {
+	return newRow(Key{OrganizationID: c.OrganizationID, ConsumerID: c.ID}, c.Version(), nil)
 }
 
-func ofParticipation(p consumer.Participation) Row {
-	return of(Key{p.OrganizationID, p.ConsumerID, string(p.Type), p.ID}, p.Version(), p.ExpiresAt)
+func fromParticipation(p consumer.Participation) Row {
+	return newRow(Key{p.OrganizationID, p.ConsumerID, string(p.Type), p.ID}, p.Version(), p.ExpiresAt)
 }
 
-func ofAdmission(a consumer.Admission) Row {
-	return of(Key{a.OrganizationID, a.ConsumerID, string(a.DistributionType), a.DistributionID}, a.Version(), a.ExpiresAt)
+func fromAdmission(a consumer.Admission) Row {
+	return newRow(Key{a.OrganizationID, a.ConsumerID, string(a.DistributionType), a.DistributionID}, a.Version(), a.ExpiresAt)
 }
 
-func of(key Key, v consumer.Version, expiresAt *time.Time) Row {
+func fromDistribution(d consumer.Distribution) Row {
+	r := newRow(Key{OrganizationID: d.OrganizationID, Type: string(d.Type), ID: d.ID}, d.Version(), nil)
+	r.EndedAt = Micros(d.EndedAt)
+	if d.WinnerID != nil {
+		digest := consumer.Key{OrganizationID: d.OrganizationID, ConsumerID: *d.WinnerID}.Digest()
+		r.WinnerDigest = digest[:]
+	}
+	return r
+}
+
+func newRow(key Key, v consumer.Version, expiresAt *time.Time) Row {
 	return Row{
 		Key:        key,
 		UpdatedAt:  v.UpdatedAt.UnixMicro(),
@@ -99,8 +122,7 @@ func of(key Key, v consumer.Version, expiresAt *time.Time) Row {
 	}
 }
 
-// Micros is an optional moment as a column holds it: microseconds since 1970, or
-// NULL.
+// Micros returns an optional time as a column holds it: microseconds since 1970, or NULL.
 func Micros(t *time.Time) *int64 {
 	if t == nil {
 		return nil
@@ -108,8 +130,8 @@ func Micros(t *time.Time) *int64 {
 	return new(t.UnixMicro())
 }
 
-// Moment is the way back.
-func Moment(micros *int64) *time.Time {
+// Time returns the time that [Micros] converted.
+func Time(micros *int64) *time.Time {
 	if micros == nil {
 		return nil
 	}

@@ -6,9 +6,9 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// CheckSchema compares the schema version of a database, 0 when it was never
-// migrated, with the one that the program needs. It returns nil or an error that
-// matches consumer.ErrSchema and says what to do.
+// CheckSchema compares the schema version of a database, 0 if it was never migrated, with
+// the one that the program needs. It returns nil, or an error that matches
+// consumer.ErrSchema and says what to do.
 func CheckSchema(current, required int64) error {
 	switch {
 	case current > required:

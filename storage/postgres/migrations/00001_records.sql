@@ -1,5 +1,10 @@
 -- +goose Up
 
+CREATE TABLE rejoin_schema_version (
+    version_id bigint      PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- Every primary key begins with the organization, so that the tables can be
 -- distributed by it and one consumer's records are found together. Text compares in
 -- byte order (COLLATE "C"), whatever the database's locale; the order decides ties
@@ -92,3 +97,7 @@ COMMENT ON COLUMN api_keys.revoked_at IS 'microseconds since 1970: the first mom
 -- cluster this table is a reference table, a copy of which is on every node: it is
 -- small, and no shard could hold the index alone.
 CREATE UNIQUE INDEX api_keys_digest ON api_keys (digest);
+
+-- Each migration records its own version, whatever program runs it. The version is the key,
+-- so no sequence has to be in step with the rows after a logical replication.
+INSERT INTO rejoin_schema_version (version_id) VALUES (1);

@@ -1,15 +1,18 @@
-// Package postgrestest gives every test a PostgreSQL database of its own:
+// Package postgrestest provides each test with a new PostgreSQL database:
 //
 //	func TestSomething(t *testing.T) {
 //		store, err := postgres.Open(t.Context(), postgres.Options{URL: postgrestest.URL(t)})
 //		…
 //	}
 //
-// When TEST_DATABASE_URL is set, the databases are made on that server, by a role that
-// may do so. Otherwise a private cluster is started, once for all tests of the
-// process, from whatever PostgreSQL is installed. It listens on a socket in a
-// temporary directory only, and is gone with the process, however that ends.
+// If TEST_DATABASE_URL is set, the databases are created on that server. Its role needs the
+// privilege to create databases. Otherwise the first test of the process starts a private
+// cluster, and all tests of the process share it. The cluster listens only on a socket in a
+// temporary directory. It is removed when the process ends, even if the process is killed.
 //
-// When there is neither, the test is skipped and says why; where the variable CI is
-// set, it fails instead.
+// The programs of the private cluster come from the directory in REJOIN_TEST_POSTGRES_BIN,
+// or from the PostgreSQL that is installed if that variable is not set.
+//
+// If there is no PostgreSQL, the test is skipped and says why. If the variable CI is set, the
+// test fails instead.
 package postgrestest

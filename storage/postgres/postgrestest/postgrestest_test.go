@@ -2,6 +2,7 @@ package postgrestest_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,21 +37,34 @@ func query[T any](t *testing.T, conn *pgx.Conn, statement string) (value T) {
 	return value
 }
 
-func TestEveryDatabaseIsNewAndEmpty(t *testing.T) {
+// untilDeadline returns a context that ends shortly before go test ends the process, so that a
+// test which waits for too long can still say what it waited for.
+func untilDeadline(t *testing.T) context.Context {
+	t.Helper()
+	deadline, ok := t.Deadline()
+	if !ok {
+		return t.Context()
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), deadline.Add(-10*time.Second))
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestEachDatabaseIsNewAndEmpty(t *testing.T) {
 	for range 2 {
 		conn := connect(t, postgrestest.URL(t))
 		if _, err := conn.Exec(t.Context(), `CREATE TABLE once (n int)`); err != nil {
 			t.Errorf("the database is not empty: %v", err)
 		}
 		if encoding := query[string](t, conn, `SHOW server_encoding`); encoding != "UTF8" {
-			t.Errorf("the encoding is %s", encoding)
+			t.Errorf("the encoding is %s, want UTF8", encoding)
 		}
 	}
 }
 
 func TestConnectionsEndWithTheirTest(t *testing.T) {
 	var conn *pgx.Conn
-	t.Run("its test", func(t *testing.T) {
+	t.Run("subtest", func(t *testing.T) {
 		var err error
 		if conn, err = pgx.Connect(t.Context(), postgrestest.URL(t)); err != nil {
 			t.Fatal(err)
@@ -59,6 +73,9 @@ func TestConnectionsEndWithTheirTest(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	if conn == nil {
+		t.Skip("the subtest was skipped: it had no server")
+	}
 	if _, err := conn.Exec(t.Context(), `SELECT 1`); err == nil {
 		t.Error("the connection is still there")
 	}
@@ -68,7 +85,7 @@ func TestConnectionsEndWithTheirTest(t *testing.T) {
 	}
 }
 
-func TestClusterKeepsWhatWasCommittedThroughACrash(t *testing.T) {
+func TestClusterKeepsCommittedDataAfterACrash(t *testing.T) {
 	cluster := postgrestest.Start(t, "work_mem=5MB")
 	database := cluster.URL(t)
 	conn := connect(t, database)
@@ -78,62 +95,66 @@ func TestClusterKeepsWhatWasCommittedThroughACrash(t *testing.T) {
 	for range 2 {
 		cluster.Stop(t)
 		if _, err := pgx.Connect(t.Context(), database); err == nil {
-			t.Error("the server was stopped and answers")
+			t.Error("the server accepts connections after Stop")
 		}
 		cluster.Start(t)
 		conn = connect(t, database)
 		if n := query[int](t, conn, `SELECT n FROM kept`); n != 1 {
-			t.Errorf("the table holds %d", n)
+			t.Errorf("the table has %d, want 1", n)
 		}
 		if setting := query[string](t, conn, `SHOW work_mem`); setting != "5MB" {
-			t.Errorf("the setting is %s", setting)
+			t.Errorf("the setting is %s, want 5MB", setting)
 		}
 	}
 }
 
 func TestClusterIsRemovedWithItsTest(t *testing.T) {
 	var directory string
-	t.Run("its test", func(t *testing.T) { directory = directoryOf(t, postgrestest.Start(t).URL(t)) })
+	t.Run("subtest", func(t *testing.T) { directory = directoryOf(t, postgrestest.Start(t).URL(t)) })
+	if directory == "" {
+		t.Skip("the subtest was skipped: it had no cluster")
+	}
 	if _, err := os.Stat(directory); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the directory is still there, error %v", err)
 	}
 }
 
-func TestStandbyRepeatsItsCluster(t *testing.T) {
+func TestStandbyReplaysItsCluster(t *testing.T) {
 	const delay = 200 * time.Millisecond
 	cluster := postgrestest.Start(t)
+	ctx := untilDeadline(t)
 	database := cluster.URL(t)
 	primary := connect(t, database)
-	if _, err := primary.Exec(t.Context(), `CREATE TABLE repeated AS SELECT -1 AS n`); err != nil {
+	if _, err := primary.Exec(t.Context(), `CREATE TABLE replayed AS SELECT -1 AS n`); err != nil {
 		t.Fatal(err)
 	}
 	standby := cluster.Standby(t, fmt.Sprintf("recovery_min_apply_delay=%dms", delay.Milliseconds()))
 	for n := range 2 {
 		replica := connect(t, standby.URL(t, database))
 		if !query[bool](t, replica, `SELECT pg_is_in_recovery()`) {
-			t.Error("the standby is none")
+			t.Error("the server is not a standby")
 		}
-		begun := time.Now()
-		if _, err := primary.Exec(t.Context(), `INSERT INTO repeated VALUES ($1)`, n); err != nil {
+		start := time.Now()
+		if _, err := primary.Exec(t.Context(), `INSERT INTO replayed VALUES ($1)`, n); err != nil {
 			t.Fatal(err)
 		}
-		for query[int](t, replica, `SELECT max(n) FROM repeated`) < n {
-			if time.Since(begun) > 30*time.Second {
-				t.Fatal("the standby does not repeat it")
+		for query[int](t, replica, `SELECT max(n) FROM replayed`) < n {
+			if ctx.Err() != nil {
+				t.Fatal("the standby does not replay the insert")
 			}
 		}
-		if took := time.Since(begun); took < delay {
-			t.Errorf("the standby repeated it after %v, want not before %v", took, delay)
+		if took := time.Since(start); took < delay {
+			t.Errorf("the standby replayed the insert after %v, want at least %v", took, delay)
 		}
 		standby.Stop(t)
 		if _, err := pgx.Connect(t.Context(), standby.URL(t, database)); err == nil {
-			t.Error("the standby was stopped and answers")
+			t.Error("the standby accepts connections after Stop")
 		}
 		standby.Start(t)
 	}
 }
 
-// directoryOf returns the directory of a private cluster.
+// directoryOf returns the directory of a private cluster from a connection string.
 func directoryOf(t *testing.T, connection string) string {
 	t.Helper()
 	u, err := url.Parse(connection)
@@ -143,37 +164,44 @@ func directoryOf(t *testing.T, connection string) string {
 	return u.Query().Get("host")
 }
 
-// The tests below run the test binary again, which then executes TestChild only.
+// The tests below start the test binary again as a child process that runs only TestChild.
 
-const childRuns = "REJOIN_TEST_CHILD_RUNS"
+// childMode is the variable that tells the child whether to end, modeOnce, or to keep running
+// until it is killed, modeForever.
+const (
+	childMode   = "REJOIN_TEST_CHILD_MODE"
+	modeOnce    = "once"
+	modeForever = "forever"
+)
 
 func TestChild(t *testing.T) {
-	if os.Getenv(childRuns) == "" {
-		t.Skip("only a child of other tests runs this")
+	if os.Getenv(childMode) == "" {
+		t.Skip("only a child process of other tests runs this")
 	}
 	fmt.Printf("directory %s\n", directoryOf(t, postgrestest.URL(t)))
-	if os.Getenv(childRuns) == "for ever" {
+	if os.Getenv(childMode) == modeForever {
 		select {}
 	}
 }
 
-func child(t *testing.T, runs string, environment ...string) *exec.Cmd {
+func child(t *testing.T, mode string, environment ...string) *exec.Cmd {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	command := exec.CommandContext(t.Context(), program, "-test.run=^TestChild$", "-test.v")
-	command.Env = append(append(os.Environ(), "TEST_DATABASE_URL=", childRuns+"="+runs), environment...)
+	command.Env = append(append(os.Environ(), "TEST_DATABASE_URL=", childMode+"="+mode), environment...)
 	return command
 }
 
-// TestClusterIsGoneWithItsProcess lets the process end by itself, and kills it.
-func TestClusterIsGoneWithItsProcess(t *testing.T) {
-	postgrestest.Start(t) // skips where no private cluster can be had
-	for rule, runs := range map[string]string{"ended": "once", "killed": "for ever"} {
-		t.Run(rule, func(t *testing.T) {
-			command := child(t, runs)
+// TestClusterIsRemovedWithItsProcess tests a process that ends by itself and one that is
+// killed.
+func TestClusterIsRemovedWithItsProcess(t *testing.T) {
+	postgrestest.Start(t) // skips the test if no private cluster can be started
+	for name, mode := range map[string]string{"ended": modeOnce, "killed": modeForever} {
+		t.Run(name, func(t *testing.T) {
+			command := child(t, mode)
 			output, err := command.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -190,17 +218,17 @@ func TestClusterIsGoneWithItsProcess(t *testing.T) {
 				}
 			}
 			if directory == "" {
-				t.Fatal("the child named no directory")
+				t.Fatal("the child printed no directory")
 			}
-			if runs == "for ever" {
+			if mode == modeForever {
 				if err := command.Process.Kill(); err != nil {
 					t.Fatal(err)
 				}
 			}
-			for lines.Scan() { // until the pipe is closed, which the cluster must not hold open
+			for lines.Scan() { // until the pipe is closed: the cluster must not keep it open
 			}
 			_ = command.Wait()
-			deadline := time.After(30 * time.Second)
+			ctx := untilDeadline(t)
 			poll := time.NewTicker(10 * time.Millisecond)
 			defer poll.Stop()
 			for {
@@ -208,7 +236,7 @@ func TestClusterIsGoneWithItsProcess(t *testing.T) {
 					return
 				}
 				select {
-				case <-deadline:
+				case <-ctx.Done():
 					t.Fatal("the cluster is still there")
 				case <-poll.C:
 				}
@@ -217,18 +245,28 @@ func TestClusterIsGoneWithItsProcess(t *testing.T) {
 	}
 }
 
-// TestWithoutAServer puts temporary files where none can be.
+// TestWithoutAServer sets a directory for temporary files that does not exist, so that no
+// cluster can be started.
 func TestWithoutAServer(t *testing.T) {
-	for rule, c := range map[string]struct{ ci, want string }{
+	for name, test := range map[string]struct{ ci, want string }{
 		"the test is skipped":          {"", "--- SKIP: TestChild"},
 		"except in CI, where it fails": {"true", "--- FAIL: TestChild"},
 	} {
-		t.Run(rule, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			missing := filepath.Join(t.TempDir(), "missing")
-			output, _ := child(t, "once", "CI="+c.ci, "TMPDIR="+missing, "TMP="+missing).CombinedOutput()
-			if said := string(output); !strings.Contains(said, c.want) || !strings.Contains(said, "TEST_DATABASE_URL is not set") {
-				t.Errorf("the child said:\n%s", said)
+			output, _ := child(t, modeOnce, "CI="+test.ci, "REJOIN_TEST_POSTGRES_BIN=", "TMPDIR="+missing, "TMP="+missing).CombinedOutput()
+			if text := string(output); !strings.Contains(text, test.want) || !strings.Contains(text, "TEST_DATABASE_URL is not set") {
+				t.Errorf("the child printed:\n%s", text)
 			}
 		})
+	}
+}
+
+// TestServerIsNeverAnotherVersion names a directory without PostgreSQL.
+func TestServerIsNeverAnotherVersion(t *testing.T) {
+	const variable = "REJOIN_TEST_POSTGRES_BIN"
+	output, err := child(t, modeOnce, variable+"="+t.TempDir()).CombinedOutput()
+	if err == nil || !strings.Contains(string(output), variable+": ") {
+		t.Errorf("the child did not fail and name %s:\n%s", variable, output)
 	}
 }

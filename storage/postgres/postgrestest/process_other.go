@@ -7,9 +7,9 @@ import (
 	"os/exec"
 )
 
-// immediateShutdown is nil where no private cluster can be had.
+// immediateShutdown is nil on systems that cannot start a private cluster.
 var immediateShutdown os.Signal
 
 func detach(*exec.Cmd) {}
 
-func giveAway(string) error { return nil }
+func chown(string) error { return nil }

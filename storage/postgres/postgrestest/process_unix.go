@@ -11,11 +11,12 @@ import (
 	"syscall"
 )
 
-// immediateShutdown makes the server end without finishing anything.
+// immediateShutdown makes the server end at once, without a checkpoint.
 var immediateShutdown os.Signal = syscall.SIGQUIT
 
-// detach keeps the signals of a terminal from the command, and gives it another user
-// when this is root, as whom PostgreSQL does not run.
+// detach runs the command in a process group of its own, so that it gets no signals from the
+// terminal. If this process runs as root, the command runs as another user, because
+// PostgreSQL refuses to run as root.
 func detach(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if uid, gid, err := unprivileged(); err == nil && os.Geteuid() == 0 {
@@ -23,8 +24,8 @@ func detach(command *exec.Cmd) {
 	}
 }
 
-// giveAway makes a directory that of the user as whom commands run.
-func giveAway(directory string) error {
+// chown gives a file or directory to the user as whom detach runs commands.
+func chown(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -32,7 +33,7 @@ func giveAway(directory string) error {
 	if err != nil {
 		return err
 	}
-	return os.Chown(directory, int(uid), int(gid))
+	return os.Chown(path, int(uid), int(gid))
 }
 
 func unprivileged() (uid, gid uint32, err error) {
@@ -47,5 +48,5 @@ func unprivileged() (uid, gid uint32, err error) {
 			return uint32(uid), uint32(gid), nil
 		}
 	}
-	return 0, 0, fmt.Errorf("root cannot run PostgreSQL, and there is no user postgres or nobody")
+	return 0, 0, fmt.Errorf("root cannot run PostgreSQL, and there is no user named postgres or nobody")
 }

@@ -5,22 +5,22 @@ import (
 	"testing"
 )
 
-// private starts the cluster of all tests of the process. It is the one thing that
-// they share: to start one for each would take minutes.
+// private starts the cluster that all tests of the process share. Starting a cluster for
+// each test would take minutes.
 var private = sync.OnceValues(func() (*recycled, error) {
 	cluster, err := start(initialize, nil)
 	return &recycled{cluster: cluster}, err
 })
 
-// recycled are the databases of the private cluster. They are emptied and used again,
-// because it takes five times as long to make a new one.
+// recycled holds the databases of the private cluster. A database is emptied and used again,
+// because creating a new one takes five times as long.
 type recycled struct {
 	cluster *Cluster
 	mu      sync.Mutex
 	free    []string // URLs
 }
 
-// take returns the URL of a database that is the test's until it ends.
+// take returns the URL of an empty database. The test owns the database until it ends.
 func (r *recycled) take(t testing.TB) string {
 	t.Helper()
 	r.mu.Lock()
@@ -41,7 +41,7 @@ func (r *recycled) take(t testing.TB) string {
 	return url
 }
 
-// empty ends the other connections and drops all that a test can have made.
+// empty closes the other connections and drops everything that a test can have created.
 const empty = `
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
 DO $$

@@ -5,7 +5,11 @@
 -- order (the default collation, BINARY); the order decides ties between writes.
 -- The comments within the tables stay in the database: .schema shows them.
 
--- +goose StatementBegin
+CREATE TABLE rejoin_schema_version (
+    version_id INTEGER NOT NULL PRIMARY KEY,
+    applied_at TEXT    NOT NULL DEFAULT (datetime('now'))
+) STRICT;
+
 CREATE TABLE consumers (
     organization_id TEXT    NOT NULL,
     id              TEXT    NOT NULL,
@@ -13,9 +17,7 @@ CREATE TABLE consumers (
     record          TEXT    NOT NULL, -- canonical JSON, for example record ->> 'email'
     PRIMARY KEY (organization_id, id)
 ) STRICT, WITHOUT ROWID;
--- +goose StatementEnd
 
--- +goose StatementBegin
 CREATE TABLE participations (
     organization_id TEXT    NOT NULL,
     consumer_id     TEXT    NOT NULL, -- no foreign key: records may arrive before the profile
@@ -31,9 +33,7 @@ CREATE TABLE participations (
     END), -- microseconds since 1970, NULL for never: after this moment it may be purged
     PRIMARY KEY (organization_id, consumer_id, type, id)
 ) STRICT, WITHOUT ROWID;
--- +goose StatementEnd
 
--- +goose StatementBegin
 CREATE TABLE admissions (
     organization_id   TEXT    NOT NULL,
     consumer_id       TEXT    NOT NULL, -- no foreign key: records may arrive before the profile
@@ -49,17 +49,13 @@ CREATE TABLE admissions (
     END), -- microseconds since 1970, NULL for never: after this moment it may be purged
     PRIMARY KEY (organization_id, consumer_id, distribution_type, distribution_id)
 ) STRICT, WITHOUT ROWID;
--- +goose StatementEnd
 
--- +goose StatementBegin
 CREATE TABLE erasures (
     organization_id TEXT NOT NULL,
     consumer_digest BLOB NOT NULL CHECK (length(consumer_digest) = 32), -- SHA-256 of organization id, NUL, consumer id
     PRIMARY KEY (organization_id, consumer_digest)
 ) STRICT, WITHOUT ROWID;
--- +goose StatementEnd
 
--- +goose StatementBegin
 CREATE TABLE api_keys (
     organization_id TEXT    NOT NULL,
     digest          BLOB    NOT NULL CHECK (length(digest) = 32), -- SHA-256 of the whole key
@@ -69,7 +65,6 @@ CREATE TABLE api_keys (
     revoked_at      INTEGER,          -- microseconds since 1970: the first moment at which the key is not valid
     PRIMARY KEY (organization_id, digest)
 ) STRICT, WITHOUT ROWID;
--- +goose StatementEnd
 
 -- What ended, and what will expire, wait for a purge.
 CREATE INDEX participations_over ON participations (over_at) WHERE over_at IS NOT NULL;
@@ -77,3 +72,5 @@ CREATE INDEX admissions_over ON admissions (over_at) WHERE over_at IS NOT NULL;
 
 -- A key arrives without its organization, and belongs to one only.
 CREATE UNIQUE INDEX api_keys_digest ON api_keys (digest);
+
+INSERT INTO rejoin_schema_version (version_id) VALUES (1);

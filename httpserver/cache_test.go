@@ -77,14 +77,14 @@ func inCachedBubble(t *testing.T, options httpserver.CacheOptions, test func(*te
 }
 
 // wantReads asks for the document, and wants the store to have been asked so often in all.
-func (c *caching) wantReads(t *testing.T, reads int, shows string) {
+func (c *caching) wantReads(t *testing.T, reads int64, shows string) {
 	t.Helper()
 	response := c.me()
 	if text := body(t, response); response.StatusCode != 200 || !strings.Contains(text, shows) {
 		t.Errorf("answered %d %s, want %s", response.StatusCode, text, shows)
 	}
-	if c.store.asked != reads {
-		t.Errorf("the store was asked %d times, want %d", c.store.asked, reads)
+	if c.store.asked.Load() != reads {
+		t.Errorf("the store was asked %d times, want %d", c.store.asked.Load(), reads)
 	}
 }
 
@@ -192,16 +192,16 @@ func TestCacheOutlivesAFeedThatGivesUp(t *testing.T) {
 		synctest.Wait()
 		w.me()
 		w.me()
-		if w.store.asked != 2 {
-			t.Errorf("the store was asked %d times", w.store.asked)
+		if w.store.asked.Load() != 2 {
+			t.Errorf("the store was asked %d times", w.store.asked.Load())
 		}
 		feed.fails.set(nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		w.me()
 		w.me()
-		if w.store.asked != 3 {
-			t.Errorf("the store was asked %d times", w.store.asked)
+		if w.store.asked.Load() != 3 {
+			t.Errorf("the store was asked %d times", w.store.asked.Load())
 		}
 		must(t, w.api.Close())
 		if !strings.Contains(w.log.String(), "the change feed ended") {
@@ -278,8 +278,8 @@ func TestCacheIsBounded(t *testing.T) {
 		if stats.Documents < 50 || stats.Bytes < room/2 {
 			t.Errorf("it holds %+v: it makes little of its room", stats)
 		}
-		if c.store.asked != consumers {
-			t.Errorf("the store was asked %d times", c.store.asked)
+		if c.store.asked.Load() != consumers {
+			t.Errorf("the store was asked %d times", c.store.asked.Load())
 		}
 	})
 }

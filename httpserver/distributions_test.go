@@ -71,10 +71,10 @@ func (c *caching) put(d consumer.Distribution) {
 }
 
 // wantDistributionReads wants the record of a distribution to have been read so often.
-func (c *caching) wantDistributionReads(t *testing.T, want int) {
+func (c *caching) wantDistributionReads(t *testing.T, want int64) {
 	t.Helper()
-	if c.store.distributionsAsked != want {
-		t.Errorf("records of distributions were read %d times, want %d", c.store.distributionsAsked, want)
+	if c.store.distributionsAsked.Load() != want {
+		t.Errorf("records of distributions were read %d times, want %d", c.store.distributionsAsked.Load(), want)
 	}
 }
 
@@ -99,8 +99,8 @@ func TestMovedQueueIsReadOnceForAllMembers(t *testing.T) {
 				}
 			}
 		}
-		if c.store.asked != members {
-			t.Errorf("the store read %d snapshots, want %d", c.store.asked, members)
+		if c.store.asked.Load() != members {
+			t.Errorf("the store read %d snapshots, want %d", c.store.asked.Load(), members)
 		}
 		c.wantDistributionReads(t, 2) // the first move came before anything was read
 		if stats := c.api.CacheStats(); stats.Hits != 2*members || stats.Misses != members {
@@ -179,8 +179,8 @@ func TestDocumentFollowsItsDistributions(t *testing.T) {
 			body(t, w.me())
 			w.store.distributions[queueKey] = queue(3)
 			feed.pendingChange.Store(new(movedBy(queueKey)))
-			if text := body(t, w.me()); !strings.Contains(text, `"position":6`) || w.store.asked != 2 {
-				t.Errorf("after %d reads: %s", w.store.asked, text)
+			if text := body(t, w.me()); !strings.Contains(text, `"position":6`) || w.store.asked.Load() != 2 {
+				t.Errorf("after %d reads: %s", w.store.asked.Load(), text)
 			}
 		})
 	})
@@ -203,8 +203,8 @@ func TestDocumentFollowsItsDistributions(t *testing.T) {
 				c.put(consumer.Distribution{OrganizationID: org, Type: consumer.Queue, ID: fmt.Sprint(n), UpdatedAt: now})
 				c.wantReads(t, 1, `"position":7`)
 			}
-			if c.store.distributionsAsked > 3 { // some may share its slot
-				t.Errorf("records were read %d times", c.store.distributionsAsked)
+			if c.store.distributionsAsked.Load() > 3 { // some may share its slot
+				t.Errorf("records were read %d times", c.store.distributionsAsked.Load())
 			}
 		})
 	})
@@ -313,7 +313,7 @@ func TestStreamsOfAMovedQueue(t *testing.T) {
 		put(queue(2)) // which reads the documents into the cache that streams share
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		asked := s.store.asked
+		asked := s.store.asked.Load()
 
 		// One move after a pause reaches all within two seconds, but not all at once.
 		put(queue(3))
@@ -381,10 +381,10 @@ func TestStreamsOfAMovedQueue(t *testing.T) {
 				t.Errorf("member %d got %+v at the new beginning", n, news)
 			}
 		}
-		if s.store.asked != asked {
-			t.Errorf("%d snapshots were read", s.store.asked-asked)
+		if s.store.asked.Load() != asked {
+			t.Errorf("%d snapshots were read", s.store.asked.Load()-asked)
 		}
-		if reads := s.store.distributionsAsked; reads > 65 {
+		if reads := s.store.distributionsAsked.Load(); reads > 65 {
 			t.Errorf("the record was read %d times in 65 moves", reads)
 		}
 		outsider.wantNews(t, heartbeat)
@@ -413,11 +413,11 @@ func TestStreamOfAMemberIsWokenAtOnceByItsOwnRecords(t *testing.T) {
 		if news := c.news(); len(news) != 1 {
 			t.Errorf("got %+v", news)
 		}
-		asked := s.store.distributionsAsked
+		asked := s.store.distributionsAsked.Load()
 		s.feed.Changed(movedBy(queueKey))
 		time.Sleep(3 * time.Second)
 		c.wantNews(t)
-		if s.store.distributionsAsked != asked {
+		if s.store.distributionsAsked.Load() != asked {
 			t.Error("the record of a queue without members was read")
 		}
 	})

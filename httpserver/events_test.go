@@ -314,10 +314,10 @@ func TestStreamTellsWhatChanges(t *testing.T) {
 		}
 		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		c.wantNews(t) // nothing has changed
-		asked := s.store.asked
+		asked := s.store.asked.Load()
 		s.feed.Changed(consumer.Change{Consumers: []uint64{consumer.Key{OrganizationID: org, ConsumerID: "cons_2"}.Hash()}})
 		c.wantNews(t)
-		if s.store.asked != asked {
+		if s.store.asked.Load() != asked {
 			t.Error("the store was asked because of another's change")
 		}
 		s.moveTo(7)
@@ -503,8 +503,8 @@ func TestStreamOfAnImpossibleConsumer(t *testing.T) {
 				s.store.snapshots[consumer.Key{OrganizationID: org, ConsumerID: id}] = consumer.Snapshot{}
 			})
 			c := s.stream()
-			if got := c.text(); c.Code != 404 || got != `{"error":"Consumer not found"}` || s.store.asked != 0 {
-				t.Errorf("%q: %d %s, and the store was asked %d times", id, c.Code, got, s.store.asked)
+			if got := c.text(); c.Code != 404 || got != `{"error":"Consumer not found"}` || s.store.asked.Load() != 0 {
+				t.Errorf("%q: %d %s, and the store was asked %d times", id, c.Code, got, s.store.asked.Load())
 			}
 			c.leave()
 		}, func(o *httpserver.Options) { o.Auth = session })
@@ -602,11 +602,11 @@ func TestStreamsDuringAnOutage(t *testing.T) {
 		s.meanwhile(func() { s.store.err = consumer.ErrUnavailable })
 		s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 		synctest.Wait()
-		s.meanwhile(func() { s.store.asked = 0 })
+		s.meanwhile(func() { s.store.asked.Store(0) })
 		time.Sleep(10 * time.Second)
 		s.meanwhile(func() {
-			if s.store.asked > 11 {
-				t.Errorf("%d streams asked the store %d times in ten seconds", count, s.store.asked)
+			if s.store.asked.Load() > 11 {
+				t.Errorf("%d streams asked the store %d times in ten seconds", count, s.store.asked.Load())
 			}
 		})
 		clients[0].leave() // it may be the one that asks
@@ -783,13 +783,13 @@ func TestStreamsOfAConsumerShareARead(t *testing.T) {
 					clients = append(clients, c)
 				}
 				for n := range 3 {
-					asked := s.store.asked
+					asked := s.store.asked.Load()
 					s.moveTo(int64(n))
 					s.feed.Changed(consumer.Change{Consumers: []uint64{me.Hash()}})
 					for _, c := range clients {
 						c.wantPosition(t, strconv.Itoa(n))
 					}
-					if reads := s.store.asked - asked; reads != 1 {
+					if reads := s.store.asked.Load() - asked; reads != 1 {
 						t.Errorf("a change cost %d reads", reads)
 					}
 				}

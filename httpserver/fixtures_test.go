@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,18 +41,18 @@ type fakeStore struct {
 	// distributions are the records of distributions.
 	distributions map[consumer.DistributionKey]consumer.Distribution
 	// distributionsAsked counts the reads of single records.
-	distributionsAsked int
+	distributionsAsked atomic.Int64
 	err                error
 	// hangs makes every read last until its context ends.
 	hangs bool
 	// panics with its value.
 	panics any
 	// asked counts the reads.
-	asked int
+	asked atomic.Int64
 }
 
 func (s *fakeStore) Snapshot(ctx context.Context, key consumer.Key) (consumer.Snapshot, error) {
-	s.asked++
+	s.asked.Add(1)
 	if s.panics != nil {
 		panic(s.panics)
 	}
@@ -78,7 +80,7 @@ func (s *fakeStore) Snapshot(ctx context.Context, key consumer.Key) (consumer.Sn
 }
 
 func (s *fakeStore) Distribution(ctx context.Context, key consumer.DistributionKey) (consumer.Distribution, error) {
-	s.distributionsAsked++
+	s.distributionsAsked.Add(1)
 	if s.err != nil {
 		return consumer.Distribution{}, s.err
 	}
@@ -103,10 +105,14 @@ const testCache = "REJOIN_TEST_CACHE"
 type watchingFeed struct {
 	fakeFeed
 	store *fakeStore
+
+	mu    sync.Mutex
 	known map[consumer.Key]string
 }
 
 func (f *watchingFeed) CatchUp(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.store.err != nil || f.store.hangs || f.store.panics != nil {
 		return consumer.ErrUnavailable
 	}

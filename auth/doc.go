@@ -15,6 +15,9 @@
 // organization, and may ask a [SessionChecker] whether a session is still valid. A KeySet
 // follows the key rotation of its issuer, and [KeySet.Ready] fails when it no longer can.
 //
+// A checkout verifies admission tokens with an [AdmissionVerifier]. An access token is not an
+// admission token, and the other way round.
+//
 // Every refusal matches [ErrUnauthenticated] and is an [*Error]. Its [Reason] is for logs and
 // metrics, and its [Error.PublicMessage] is for the client. Any other error means that a
 // dependency failed or that the caller gave up. No error and no log record of this package

@@ -27,7 +27,7 @@ const (
 	ReasonTokenTooLarge    Reason = "token_too_large"     // longer than VerifierOptions.MaxTokenSize
 	ReasonTokenMalformed   Reason = "token_malformed"     // not three parts of strict base64url and strict JSON
 	ReasonTokenAlgorithm   Reason = "token_algorithm"     // alg is not EdDSA
-	ReasonTokenType        Reason = "token_type"          // typ is present and not that of an access token
+	ReasonTokenType        Reason = "token_type"          // typ is present and not that of the kind of token
 	ReasonTokenHeader      Reason = "token_header"        // a header parameter that changes how the token is processed, or that brings a key
 	ReasonTokenKeyUnknown  Reason = "token_key_unknown"   // kid is not in the key set
 	ReasonTokenSignature   Reason = "token_signature"     // no key of the key set verifies the token
@@ -35,14 +35,17 @@ const (
 	ReasonTokenExpired     Reason = "token_expired"       // exp has passed
 	ReasonTokenNotYetValid Reason = "token_not_yet_valid" // iat or nbf is in the future
 	ReasonTokenLifetime    Reason = "token_lifetime"      // exp is not after iat, or too long after it
-	ReasonTokenPurpose     Reason = "token_purpose"       // a claim of another kind of token, or a purpose that is unclear
+	ReasonTokenPurpose     Reason = "token_purpose"       // a claim of another kind of token, no claim of this kind, or a purpose that is unclear
 	ReasonTokenBound       Reason = "token_bound"         // cnf binds the token to a key, and the proof is not checked
 	ReasonTokenIssuer      Reason = "token_issuer"        // iss is not VerifierOptions.Issuer
 	ReasonTokenAudience    Reason = "token_audience"      // aud does not contain VerifierOptions.Audience
 	ReasonTokenRefused     Reason = "token_refused"       // refused by another TokenVerifier, without a Reason
 
+	ReasonTokenConsumer Reason = "token_consumer" // an admission token of another consumer than Expected.ConsumerID
+	ReasonTokenSequence Reason = "token_sequence" // an admission token for another sequence than Expected.SequenceID
+
 	ReasonTokenOrganization    Reason = "token_organization"    // its organization is not in VerifierOptions.KeysByOrganization
-	ReasonOrganizationMismatch Reason = "organization_mismatch" // token and publishable key are of two organizations
+	ReasonOrganizationMismatch Reason = "organization_mismatch" // token and publishable key are of two organizations, or an admission token is not of Expected.OrganizationID
 	ReasonSessionEnded         Reason = "session_ended"         // refused by the SessionChecker
 )
 
@@ -52,6 +55,8 @@ const (
 // the credential.
 type Error struct {
 	Reason Reason
+
+	admission bool // the credential is an admission token
 }
 
 // refused returns a refusal. All of this package come from here.
@@ -98,6 +103,9 @@ func (e *Error) PublicMessage() string {
 		return "The secret key is not valid."
 	case "":
 		return "The credentials are not valid."
+	}
+	if e.admission {
+		return "The admission token is not valid."
 	}
 	return "The access token is not valid."
 }

@@ -76,7 +76,7 @@ func (r *reference) verify(token string, now time.Time) (auth.Identity, error) {
 	if len(token) > 8<<10 {
 		return auth.Identity{}, errReference
 	}
-	if err := referencePrecheck(token); err != nil {
+	if err := referencePrecheck(token, "jwt", "at+jwt"); err != nil {
 		return auth.Identity{}, err
 	}
 	claims := jwt.MapClaims{}
@@ -118,26 +118,34 @@ func (r *reference) identityOf(claims jwt.MapClaims, now time.Time) (auth.Identi
 		return auth.Identity{}, errReference
 	}
 
-	issued, hasIssued := referenceDate(claims, "iat")
-	expires, hasExpires := referenceDate(claims, "exp")
-	_, hasStarts := referenceDate(claims, "nbf")
-	if _, present := claims["nbf"]; !hasIssued || !hasExpires || present && !hasStarts {
-		return auth.Identity{}, errReference
-	}
-
-	rules := append(slices.Clip(r.rules), jwt.WithTimeFunc(func() time.Time { return now }))
-	if err := jwt.NewValidator(rules...).Validate(claims); err != nil {
-		return auth.Identity{}, errReference
-	}
-	if lifetime := expires - issued; lifetime <= 0 || lifetime > r.maxLifetime.Seconds() {
-		return auth.Identity{}, errReference
+	expires, err := r.checkTimes(claims, now)
+	if err != nil {
+		return auth.Identity{}, err
 	}
 	return auth.Identity{
 		OrganizationID: organizationID,
 		ConsumerID:     consumerID,
 		SessionID:      sessionID,
-		ExpiresAt:      time.Unix(int64(expires), 0).UTC(),
+		ExpiresAt:      expires,
 	}, nil
+}
+
+// checkTimes checks the times and parties of a token and returns when it expires.
+func (r *reference) checkTimes(claims jwt.MapClaims, now time.Time) (time.Time, error) {
+	issued, hasIssued := referenceDate(claims, "iat")
+	expires, hasExpires := referenceDate(claims, "exp")
+	_, hasStarts := referenceDate(claims, "nbf")
+	if _, present := claims["nbf"]; !hasIssued || !hasExpires || present && !hasStarts {
+		return time.Time{}, errReference
+	}
+	rules := append(slices.Clip(r.rules), jwt.WithTimeFunc(func() time.Time { return now }))
+	if err := jwt.NewValidator(rules...).Validate(claims); err != nil {
+		return time.Time{}, errReference
+	}
+	if lifetime := expires - issued; lifetime <= 0 || lifetime > r.maxLifetime.Seconds() {
+		return time.Time{}, errReference
+	}
+	return time.Unix(int64(expires), 0).UTC(), nil
 }
 
 func referencePurpose(value any) bool {
@@ -161,7 +169,7 @@ func referenceDate(claims jwt.MapClaims, name string) (seconds float64, ok bool)
 }
 
 // referencePrecheck checks the form of a token and its header parameters.
-func referencePrecheck(token string) error {
+func referencePrecheck(token string, types ...string) error {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return errReference
@@ -173,7 +181,7 @@ func referencePrecheck(token string) error {
 			return errReference
 		}
 	}
-	if err := referenceHeader(decoded[0]); err != nil {
+	if err := referenceHeader(decoded[0], types); err != nil {
 		return err
 	}
 	err := referenceMembers(decoded[1], func(string, jsontext.Value) error { return nil })
@@ -195,7 +203,7 @@ func referenceSegment(segment string) ([]byte, bool) {
 	return decoded, err == nil
 }
 
-func referenceHeader(data []byte) error {
+func referenceHeader(data []byte, types []string) error {
 	algorithm, typ, parameter, keyID := false, true, true, true
 	err := referenceMembers(data, func(name string, value jsontext.Value) error {
 		text, isString := referenceString(value)
@@ -204,7 +212,7 @@ func referenceHeader(data []byte) error {
 			algorithm = isString && text == "EdDSA"
 		case "typ":
 			mediaType := strings.TrimPrefix(strings.ToLower(text), "application/")
-			typ = isString && (mediaType == "jwt" || mediaType == "at+jwt")
+			typ = isString && slices.Contains(types, mediaType)
 		case "kid":
 			keyID = isString && text != "" && len(text) <= 256 && strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 		case "crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c":

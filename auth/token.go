@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// unverifiedToken is an access token whose form was checked and whose signature was not.
+// unverifiedToken is a token whose form was checked and whose signature was not.
 type unverifiedToken struct {
 	keyID     string // empty without a kid
 	signed    []byte // the part of the token that was signed
@@ -29,9 +29,9 @@ type tokenParser struct {
 // parseUnverified parses a token. It refuses every token that could not be valid with any
 // key: one that is spelled in more than one way, that parsers read differently, or that asks
 // to be processed in a way that is not offered (RFC 8725, sections 2.3, 2.4, 3.1, 3.10 and
-// 3.11). Only a token that passes may cause a refresh of the key set. The result is valid
-// until the next call.
-func (p *tokenParser) parseUnverified(token string) (*unverifiedToken, error) {
+// 3.11). Only a token that passes may cause a refresh of the key set. isType reports whether
+// a typ is that of the wanted kind of token. The result is valid until the next call.
+func (p *tokenParser) parseUnverified(token string, isType func(string) bool) (*unverifiedToken, error) {
 	p.text = append(p.text[:0], token...)
 	p.decoded = slices.Grow(p.decoded[:0], len(token))
 	header, rest, _ := bytes.Cut(p.text, []byte{'.'})
@@ -45,7 +45,7 @@ func (p *tokenParser) parseUnverified(token string) (*unverifiedToken, error) {
 			return nil, refused(ReasonTokenMalformed)
 		}
 	}
-	if err := p.parseHeader(header); err != nil {
+	if err := p.parseHeader(header, isType); err != nil {
 		return nil, err
 	}
 	err := p.objects.each(payload, func(name []byte, value jsontext.Value) error {
@@ -69,7 +69,7 @@ func (p *tokenParser) decode(part []byte) ([]byte, bool) {
 
 // parseHeader reads the JOSE header. Of several faults the first of the list below is
 // the reason, whatever their order in the header.
-func (p *tokenParser) parseHeader(header []byte) error {
+func (p *tokenParser) parseHeader(header []byte, isType func(string) bool) error {
 	algorithm, typ, parameter, keyID := false, true, true, true
 	err := p.objects.each(header, func(name []byte, value jsontext.Value) error {
 		switch string(name) {
@@ -78,7 +78,7 @@ func (p *tokenParser) parseHeader(header []byte) error {
 			algorithm = string(text) == "EdDSA" // RFC 8037, section 3.1
 		case "typ":
 			text, _ := textOf(value)
-			typ = isAccessTokenType(string(text))
+			typ = isType(string(text))
 		case "kid":
 			p.token.keyID, _ = stringOf(value)
 			keyID = validKeyID(p.token.keyID)
@@ -110,12 +110,19 @@ func (p *tokenParser) parseHeader(header []byte) error {
 // (RFC 9068, section 2.1). The type keeps out tokens that were made for something else (RFC
 // 8725, section 3.11). Letter case and a leading "application/" do not matter (RFC 7515,
 // section 4.1.9).
-func isAccessTokenType(typ string) bool {
+func isAccessTokenType(typ string) bool { return isMediaType(typ, "JWT") || isMediaType(typ, "at+jwt") }
+
+// isAdmissionTokenType reports whether typ is the media type of a JWT or of an admission token.
+func isAdmissionTokenType(typ string) bool {
+	return isMediaType(typ, "JWT") || isMediaType(typ, "admission+jwt")
+}
+
+func isMediaType(typ, want string) bool {
 	const tree = "application/"
 	if len(typ) > len(tree) && strings.EqualFold(typ[:len(tree)], tree) {
 		typ = typ[len(tree):]
 	}
-	return strings.EqualFold(typ, "JWT") || strings.EqualFold(typ, "at+jwt")
+	return strings.EqualFold(typ, want)
 }
 
 // strictBase64 is base64url without padding, in which the spare bits of the last character

@@ -2,13 +2,7 @@ package auth
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"fmt"
-	"maps"
-	"math"
-	"slices"
-	"sync"
 	"time"
 )
 
@@ -66,18 +60,12 @@ type VerifierOptions struct {
 // changes. The clock is checked each time. A token that was refused is not cached, and
 // displaces no other.
 type Verifier struct {
-	keys           *KeySet            // nil if each organization has its own
-	byOrganization map[string]*KeySet // nil if all organizations share one
-	decoy          *KeySet            // used for an organization without a set
-	leeway         time.Duration
-	issuer         string        // empty: any
-	audience       string        // empty: any
-	maxLifetime    time.Duration // including the leeway
-	maxSize        int
-	cache          *tokenCache // nil: none
-	sessions       SessionChecker
-	now            func() time.Time
-	parsers        sync.Pool // of *tokenParser
+	signatures signatures
+	rules      claimRules
+	maxSize    int
+	cache      *tokenCache // nil: none
+	sessions   SessionChecker
+	now        func() time.Time
 }
 
 // NewVerifier returns a Verifier. It fails if options are invalid, with an error that names all
@@ -86,47 +74,32 @@ func NewVerifier(options VerifierOptions) (*Verifier, error) {
 	if err := options.validate(); err != nil {
 		return nil, fmt.Errorf("auth: VerifierOptions: %w", err)
 	}
-	leeway := max(0, orDefault(options.Leeway, defaultLeeway))
+	signatures, err := newSignatures(options.Keys, options.KeysByOrganization, isAccessTokenType)
+	if err != nil {
+		return nil, err
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
 	v := &Verifier{
-		keys:           options.Keys,
-		byOrganization: maps.Clone(options.KeysByOrganization),
-		leeway:         leeway,
-		issuer:         options.Issuer,
-		audience:       options.Audience,
-		maxLifetime:    sum(orDefault(options.MaxLifetime, defaultMaxLifetime), leeway),
-		maxSize:        orDefault(options.MaxTokenSize, defaultMaxTokenSize),
-		sessions:       options.Sessions,
-		now:            options.Now,
+		signatures: signatures,
+		rules:      newClaimRules(options.Leeway, options.MaxLifetime, options.Issuer, options.Audience),
+		maxSize:    orDefault(options.MaxTokenSize, defaultMaxTokenSize),
+		sessions:   options.Sessions,
+		now:        options.Now,
 	}
 	if size := orDefault(options.CacheSize, defaultCacheSize); size > 0 {
-		v.cache = newTokenCache(size, leeway)
-	}
-	if v.keys == nil {
-		var err error
-		if v.decoy, err = newDecoyKeys(); err != nil {
-			return nil, err
-		}
+		v.cache = newTokenCache(size, v.rules.leeway)
 	}
 	return v, nil
 }
 
 // validate returns an error that names all invalid options.
 func (o *VerifierOptions) validate() error {
-	var errs optionErrors
-	errs.check(o.Keys != nil || len(o.KeysByOrganization) > 0, "Keys", "or KeysByOrganization is required")
-	errs.check(o.Keys == nil || o.KeysByOrganization == nil, "Keys", "and KeysByOrganization must not both be set")
-	errs.check(o.Keys == nil || o.Keys.made(), "Keys", "must come from NewKeySet")
+	errs := keyErrors(o.Keys, o.KeysByOrganization)
 	errs.check(o.MaxLifetime >= 0, "MaxLifetime", "must not be negative")
 	errs.check(o.MaxTokenSize >= 0, "MaxTokenSize", "must not be negative")
 	errs.check(o.CacheSize <= maxCacheSize, "CacheSize", fmt.Sprintf("must be at most %d", maxCacheSize))
-	for _, id := range slices.Sorted(maps.Keys(o.KeysByOrganization)) {
-		option := fmt.Sprintf("KeysByOrganization[%q]", id)
-		errs.check(id != "", option, "must have an organization id")
-		errs.check(o.KeysByOrganization[id].made(), option, "must come from NewKeySet")
-	}
 	return errs.err()
 }
 
@@ -198,86 +171,17 @@ func (v *Verifier) identify(ctx context.Context, token, organizationID string) (
 
 // verify verifies a token by its signature and claims.
 func (v *Verifier) verify(ctx context.Context, token, wanted string, now time.Time) (verifiedToken, error) {
-	parser, ok := v.parsers.Get().(*tokenParser)
-	if !ok {
-		parser = new(tokenParser)
-	}
-	defer v.parsers.Put(parser)
-	unverified, err := parser.parseUnverified(token)
+	parser := v.signatures.parser()
+	defer v.signatures.release(parser)
+	signed, err := v.signatures.verify(ctx, parser, token, wanted)
 	if err != nil {
 		return verifiedToken{}, err
 	}
-	organizationID := wanted // one string in memory for many tokens
-	if text, _ := textOf(unverified.claims.organizationID); wanted == anyOrganization {
-		organizationID = string(text)
-	} else if string(text) != wanted {
-		return verifiedToken{}, refused(ReasonOrganizationMismatch)
-	}
-	set := v.keysOf(organizationID)
-	keys := set.current.Load()
-	reason := keys.check(unverified)
-	if mayBeOfNewKey(unverified.keyID, reason) {
-		newer, err := set.newerThan(ctx, keys, unverified.keyID)
-		if err != nil {
-			return verifiedToken{}, fmt.Errorf("auth: verify a token: %w", err)
-		}
-		if newer != keys {
-			keys, reason = newer, newer.check(unverified)
-		}
-	}
-	switch {
-	case keys == nil:
-		return verifiedToken{}, fmt.Errorf("auth: verify a token: %w", set.unready("never read"))
-	case set == v.decoy:
-		return verifiedToken{}, refused(ReasonTokenOrganization)
-	case reason != "":
-		return verifiedToken{}, refused(reason)
-	}
-	identity, notBefore, reason := v.identityOf(&unverified.claims, organizationID, now)
+	identity, notBefore, reason := v.rules.identityOf(signed.claims, signed.organizationID, now)
 	if reason != "" {
 		return verifiedToken{}, refused(reason)
 	}
-	return verifiedToken{identity, notBefore, set, keys}, nil
-}
-
-// keysOf returns the set whose keys sign the tokens of an organization. It is never nil.
-func (v *Verifier) keysOf(organizationID string) *KeySet {
-	if v.keys != nil {
-		return v.keys
-	}
-	if set, ok := v.byOrganization[organizationID]; ok {
-		return set
-	}
-	return v.decoy
-}
-
-// newDecoyKeys returns a set with a key that nobody has. The token of an organization without
-// a set is checked with it, so that its refusal takes as long as that of a forgery, and the
-// response time of tokens without kid does not reveal which organizations exist. A set in
-// memory never causes a fetch.
-func newDecoyKeys() (*KeySet, error) {
-	public, _, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
-	}
-	return NewKeySet(context.Background(), KeySetOptions{Keys: []Key{{Public: public}}})
-}
-
-// mayBeOfNewKey reports whether a newer key set could change the result of a check. That
-// includes a token whose kid is known and whose signature is wrong, because an issuer may
-// give the kid of a key to its next one. An unknown kid that no issuer would choose is
-// excluded.
-func mayBeOfNewKey(keyID string, reason Reason) bool {
-	return reason == ReasonTokenSignature || reason == ReasonTokenKeyUnknown && plausibleKeyID(keyID)
-}
-
-// sum returns a + b of durations that are not negative, or the longest duration if that
-// overflows.
-func sum(a, b time.Duration) time.Duration {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
+	return verifiedToken{identity, notBefore, signed.set, signed.keys}, nil
 }
 
 func orDefault[T comparable](value, byDefault T) T {

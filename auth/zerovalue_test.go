@@ -26,6 +26,16 @@ func TestZeroValues(t *testing.T) {
 		}
 	}
 
+	var admissions auth.AdmissionVerifier
+	for _, token := range []string{"", newSigner("issuer").token(plainHeader, admissionPayload(nil))} {
+		if _, err := admissions.Verify(t.Context(), token); !errors.Is(err, auth.ErrUnauthenticated) {
+			t.Errorf("AdmissionVerifier: %v", err)
+		}
+	}
+	if _, ok := (auth.Admission{}).LiveIn(consumer.Snapshot{}, noon); ok {
+		t.Error("Admission: the zero value is live")
+	}
+
 	var set auth.KeySet
 	if _, err := auth.NewVerifier(auth.VerifierOptions{Keys: &set}); err == nil {
 		t.Error("a Verifier over no keys")

@@ -1,5 +1,5 @@
-// Package authtest provides an issuer of consumer access tokens, for the tests of programs that
-// import package auth and for programs that have to run without an issuer.
+// Package authtest provides an issuer of access tokens and admission tokens, for the tests of
+// programs that import package auth and for programs that have to run without an issuer.
 //
 // An [Issuer] has an Ed25519 key pair. It signs tokens with the private key and serves the
 // public key as a JWK Set. A verifier gets the set by URL, from a server with
@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/rejoinhq/rejoin/auth"
+	"github.com/rejoinhq/rejoin/consumer"
 )
 
 // IssuerOptions configure an [Issuer].
@@ -32,7 +33,7 @@ type IssuerOptions struct {
 	Now func() time.Time
 }
 
-// Issuer issues access tokens. It is safe for concurrent use.
+// Issuer issues access tokens and admission tokens. It is safe for concurrent use.
 type Issuer struct {
 	now func() time.Time
 
@@ -128,6 +129,60 @@ func (i *Issuer) Token(claims Claims) (string, error) {
 		SessionID:      claims.SessionID,
 		IssuedAt:       claims.IssuedAt.Unix(),
 		ExpiresAt:      claims.ExpiresAt.Unix(),
+	})
+}
+
+// AdmissionClaims are the claims of an admission token. Optional ones are left out if they are
+// empty.
+type AdmissionClaims struct {
+	ConsumerID       string                    // required
+	OrganizationID   string                    // required
+	SequenceID       string                    // required
+	ExperienceID     string                    // optional
+	DistributionType consumer.DistributionType // optional
+	DistributionID   string                    // optional
+	Audience         string                    // optional
+	// IssuedAt and ExpiresAt are truncated to whole seconds. Default: now, and ten minutes
+	// after IssuedAt.
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+}
+
+type admissionPayload struct {
+	ConsumerID       string                    `json:"consumerId"`
+	OrganizationID   string                    `json:"organizationId"`
+	ExperienceID     string                    `json:"experienceId,omitempty"`
+	SequenceID       string                    `json:"sequenceId"`
+	DistributionType consumer.DistributionType `json:"distributionType,omitempty"`
+	DistributionID   string                    `json:"distributionId,omitempty"`
+	Audience         string                    `json:"aud,omitempty"`
+	IssuedAt         int64                     `json:"iat"`
+	ExpiresAt        int64                     `json:"exp"`
+}
+
+// AdmissionToken returns a signed admission token. It does not check the times. It fails if
+// ConsumerID, OrganizationID or SequenceID is missing.
+func (i *Issuer) AdmissionToken(claims AdmissionClaims) (string, error) {
+	if claims.ConsumerID == "" || claims.OrganizationID == "" || claims.SequenceID == "" {
+		return "", errors.New("authtest: an admission token needs a ConsumerID, an OrganizationID and a SequenceID")
+	}
+	if claims.IssuedAt.IsZero() {
+		claims.IssuedAt = i.now()
+	}
+	if claims.ExpiresAt.IsZero() {
+		claims.ExpiresAt = claims.IssuedAt.Add(10 * time.Minute)
+	}
+	keyID, private := i.key()
+	return sign(private, header{Algorithm: "EdDSA", Type: "JWT", KeyID: keyID}, admissionPayload{
+		ConsumerID:       claims.ConsumerID,
+		OrganizationID:   claims.OrganizationID,
+		ExperienceID:     claims.ExperienceID,
+		SequenceID:       claims.SequenceID,
+		DistributionType: claims.DistributionType,
+		DistributionID:   claims.DistributionID,
+		Audience:         claims.Audience,
+		IssuedAt:         claims.IssuedAt.Unix(),
+		ExpiresAt:        claims.ExpiresAt.Unix(),
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rejoinhq/rejoin/auth"
 	"github.com/rejoinhq/rejoin/auth/authtest"
+	"github.com/rejoinhq/rejoin/consumer"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 500, time.UTC)
@@ -229,4 +230,39 @@ func TestConcurrentUse(t *testing.T) {
 		users.Go(func() { _ = issuer.JWKS() })
 	}
 	users.Wait()
+}
+
+func TestAdmissionToken(t *testing.T) {
+	issuer := newIssuer(t, "")
+	token, err := issuer.AdmissionToken(authtest.AdmissionClaims{
+		ConsumerID: "cons_1", OrganizationID: "org_1", ExperienceID: "exp_1", SequenceID: "seq_1",
+		DistributionType: consumer.Queue, DistributionID: "queue_1", Audience: "checkout",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, payload := parts(t, token)
+	const wantPayload = `{"consumerId":"cons_1","organizationId":"org_1","experienceId":"exp_1","sequenceId":"seq_1",` +
+		`"distributionType":"queue","distributionId":"queue_1","aud":"checkout","iat":1767355200,"exp":1767355800}`
+	if header != `{"alg":"EdDSA","typ":"JWT"}` || payload != wantPayload {
+		t.Errorf("header %s, payload %s", header, payload)
+	}
+	short, err := issuer.AdmissionToken(authtest.AdmissionClaims{
+		ConsumerID: "cons_1", OrganizationID: "org_1", SequenceID: "seq_1", IssuedAt: noon.Add(-time.Minute), ExpiresAt: noon.Add(time.Minute),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, payload := parts(t, short); payload != `{"consumerId":"cons_1","organizationId":"org_1","sequenceId":"seq_1","iat":1767355140,"exp":1767355260}` {
+		t.Errorf("payload %s", payload)
+	}
+	for name, claims := range map[string]authtest.AdmissionClaims{
+		"no consumer":     {OrganizationID: "org_1", SequenceID: "seq_1"},
+		"no organization": {ConsumerID: "cons_1", SequenceID: "seq_1"},
+		"no sequence":     {ConsumerID: "cons_1", OrganizationID: "org_1"},
+	} {
+		if token, err := issuer.AdmissionToken(claims); err == nil || token != "" {
+			t.Errorf("%s: %q, error %v", name, token, err)
+		}
+	}
 }

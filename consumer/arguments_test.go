@@ -64,3 +64,34 @@ func TestValidateRevocationNamesABadMoment(t *testing.T) {
 		}
 	}
 }
+
+func TestValidateCompletionNamesWhatIsBad(t *testing.T) {
+	good := consumer.Completion{
+		OrganizationID: "org_1", ConsumerID: "cons_1", DistributionType: consumer.Queue, DistributionID: "queue_1",
+		AdmissionToken: "token", OrderID: "order_1", At: noon,
+	}
+	for rule, c := range map[string]struct {
+		edit   func(*consumer.Completion)
+		fields []string
+	}{
+		"a whole completion":       {func(*consumer.Completion) {}, nil},
+		"an organization":          {func(c *consumer.Completion) { c.OrganizationID = "a/b" }, []string{"organizationId"}},
+		"a consumer":               {func(c *consumer.Completion) { c.ConsumerID = "me" }, []string{"consumerId"}},
+		"a waitlist admits nobody": {func(c *consumer.Completion) { c.DistributionType = consumer.Waitlist }, []string{"distributionType"}},
+		"no type":                  {func(c *consumer.Completion) { c.DistributionType = "" }, []string{"distributionType"}},
+		"a distribution":           {func(c *consumer.Completion) { c.DistributionID = ".." }, []string{"distributionId"}},
+		"no token":                 {func(c *consumer.Completion) { c.AdmissionToken = "" }, []string{"admissionToken"}},
+		"a token with NUL":         {func(c *consumer.Completion) { c.AdmissionToken = "a\x00" }, []string{"admissionToken"}},
+		"no order":                 {func(c *consumer.Completion) { c.OrderID = "" }, []string{"orderId"}},
+		"no time":                  {func(c *consumer.Completion) { c.At = time.Time{} }, []string{"at"}},
+		"the year 10000":           {func(c *consumer.Completion) { c.At = beyondInUTC }, []string{"at"}},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			completion := good
+			c.edit(&completion)
+			if diff := cmp.Diff(c.fields, badFields(t, completion.Validate())); diff != "" {
+				t.Errorf("bad fields (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -37,11 +37,17 @@
 // the state became true, not to the time of the write, and a later active write after a
 // terminal one is a re-entry.
 //
+// # Checkout
+//
+// The token of an admission opens the checkout once. A store that is a [Completer] decides
+// which order completes it, and ends the records that have it.
+//
 // # Implementing a store
 //
 // Some names are needed only to implement [Store] or one of its roles: [Batch.Prepare],
 // [Batch.ConsumerKeys], [Batch.Records], [Version] with the Version methods and
 // [TerminalRank], the Normalized methods, [NormalizeTime], [Key.Digest], [Key.Hash],
-// [DistributionKey.Hash], [Merge.Validate], [Purge.Validate] and [ValidateRevocation].
+// [DistributionKey.Hash], [Merge.Validate], [Purge.Validate], [ValidateRevocation] and the
+// methods of [Completion].
 // The package storage/storagetest tests an implementation.
 package consumer

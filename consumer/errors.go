@@ -26,6 +26,14 @@ var (
 	// was written.
 	ErrConflict = errors.New("conflict")
 
+	// ErrAlreadyCompleted means that another order has completed the admission. Nothing was
+	// written, and the same call will fail again.
+	ErrAlreadyCompleted = errors.New("admission was completed by another order")
+
+	// ErrNotAdmitted means that the consumer has no live admission with the token. Nothing
+	// was written.
+	ErrNotAdmitted = errors.New("not admitted")
+
 	// ErrUnavailable means that the store is down, too slow or out of space. The same call
 	// may succeed later. It is safe to repeat a write that failed in this way, because a
 	// write that is applied twice changes nothing.

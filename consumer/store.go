@@ -15,7 +15,7 @@ import (
 //
 // Store never gets new methods and neither do its roles, so an implementation keeps
 // compiling. A new ability is a new interface, which a caller finds with a type assertion
-// or takes as an option, as [ExactChangeFeed]. A new parameter is a field of a struct
+// or takes as an option, as [ExactChangeFeed] and [Completer]. A new parameter is a field of a struct
 // whose zero value means what the method did before.
 //
 // The package storage/storagetest tests every sentence of these comments against any

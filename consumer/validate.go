@@ -126,6 +126,7 @@ var rules = sync.OnceValue(func() *validator.Validate {
 	v.RegisterStructValidation(participationRules, Participation{})
 	v.RegisterStructValidation(admissionRules, Admission{})
 	v.RegisterStructValidation(distributionRules, Distribution{})
+	v.RegisterStructValidation(completionRules, Completion{})
 	return v
 })
 
@@ -207,11 +208,19 @@ func (p Participation) optionalFields() []optionalField {
 	}
 }
 
-// admissionRules reports errors that concern several fields of an admission.
+// admissionRules reports errors that concern the type of an admission.
 func admissionRules(level validator.StructLevel) {
-	a := level.Current().Interface().(Admission)
-	if !a.DistributionType.Admits() {
-		level.ReportError(a.DistributionType, "distributionType", "DistributionType", ruleOneOf, joined(admittingTypes()))
+	requireAdmittingType(level, level.Current().Interface().(Admission).DistributionType)
+}
+
+// completionRules reports errors that concern the type of a completion.
+func completionRules(level validator.StructLevel) {
+	requireAdmittingType(level, level.Current().Interface().(Completion).DistributionType)
+}
+
+func requireAdmittingType(level validator.StructLevel, t DistributionType) {
+	if !t.Admits() {
+		level.ReportError(t, "distributionType", "DistributionType", ruleOneOf, joined(admittingTypes()))
 	}
 }
 

@@ -142,6 +142,7 @@ type AdmissionClaims struct {
 	DistributionType consumer.DistributionType // optional
 	DistributionID   string                    // optional
 	Audience         string                    // optional
+	ID               string                    // the jti; default: a new random one
 	// IssuedAt and ExpiresAt are truncated to whole seconds. Default: now, and ten minutes
 	// after IssuedAt.
 	IssuedAt  time.Time
@@ -156,15 +157,20 @@ type admissionPayload struct {
 	DistributionType consumer.DistributionType `json:"distributionType,omitempty"`
 	DistributionID   string                    `json:"distributionId,omitempty"`
 	Audience         string                    `json:"aud,omitempty"`
+	ID               string                    `json:"jti"`
 	IssuedAt         int64                     `json:"iat"`
 	ExpiresAt        int64                     `json:"exp"`
 }
 
-// AdmissionToken returns a signed admission token. It does not check the times. It fails if
+// AdmissionToken returns a signed admission token. Two tokens are different unless all claims
+// are given. It does not check the times. It fails if
 // ConsumerID, OrganizationID or SequenceID is missing.
 func (i *Issuer) AdmissionToken(claims AdmissionClaims) (string, error) {
 	if claims.ConsumerID == "" || claims.OrganizationID == "" || claims.SequenceID == "" {
 		return "", errors.New("authtest: an admission token needs a ConsumerID, an OrganizationID and a SequenceID")
+	}
+	if claims.ID == "" {
+		claims.ID = "adm_" + rand.Text()
 	}
 	if claims.IssuedAt.IsZero() {
 		claims.IssuedAt = i.now()
@@ -181,6 +187,7 @@ func (i *Issuer) AdmissionToken(claims AdmissionClaims) (string, error) {
 		DistributionType: claims.DistributionType,
 		DistributionID:   claims.DistributionID,
 		Audience:         claims.Audience,
+		ID:               claims.ID,
 		IssuedAt:         claims.IssuedAt.Unix(),
 		ExpiresAt:        claims.ExpiresAt.Unix(),
 	})

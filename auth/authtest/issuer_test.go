@@ -236,25 +236,31 @@ func TestAdmissionToken(t *testing.T) {
 	issuer := newIssuer(t, "")
 	token, err := issuer.AdmissionToken(authtest.AdmissionClaims{
 		ConsumerID: "cons_1", OrganizationID: "org_1", ExperienceID: "exp_1", SequenceID: "seq_1",
-		DistributionType: consumer.Queue, DistributionID: "queue_1", Audience: "checkout",
+		DistributionType: consumer.Queue, DistributionID: "queue_1", Audience: "checkout", ID: "adm_1",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	header, payload := parts(t, token)
 	const wantPayload = `{"consumerId":"cons_1","organizationId":"org_1","experienceId":"exp_1","sequenceId":"seq_1",` +
-		`"distributionType":"queue","distributionId":"queue_1","aud":"checkout","iat":1767355200,"exp":1767355800}`
+		`"distributionType":"queue","distributionId":"queue_1","aud":"checkout","jti":"adm_1","iat":1767355200,"exp":1767355800}`
 	if header != `{"alg":"EdDSA","typ":"JWT"}` || payload != wantPayload {
 		t.Errorf("header %s, payload %s", header, payload)
 	}
 	short, err := issuer.AdmissionToken(authtest.AdmissionClaims{
-		ConsumerID: "cons_1", OrganizationID: "org_1", SequenceID: "seq_1", IssuedAt: noon.Add(-time.Minute), ExpiresAt: noon.Add(time.Minute),
+		ConsumerID: "cons_1", OrganizationID: "org_1", SequenceID: "seq_1", ID: "adm_2", IssuedAt: noon.Add(-time.Minute), ExpiresAt: noon.Add(time.Minute),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, payload := parts(t, short); payload != `{"consumerId":"cons_1","organizationId":"org_1","sequenceId":"seq_1","iat":1767355140,"exp":1767355260}` {
+	if _, payload := parts(t, short); payload != `{"consumerId":"cons_1","organizationId":"org_1","sequenceId":"seq_1","jti":"adm_2","iat":1767355140,"exp":1767355260}` {
 		t.Errorf("payload %s", payload)
+	}
+	minimal := authtest.AdmissionClaims{ConsumerID: "cons_1", OrganizationID: "org_1", SequenceID: "seq_1"}
+	first, firstErr := issuer.AdmissionToken(minimal)
+	second, secondErr := issuer.AdmissionToken(minimal)
+	if firstErr != nil || secondErr != nil || first == second {
+		t.Errorf("two tokens are the same, errors %v and %v", firstErr, secondErr)
 	}
 	for name, claims := range map[string]authtest.AdmissionClaims{
 		"no consumer":     {OrganizationID: "org_1", SequenceID: "seq_1"},

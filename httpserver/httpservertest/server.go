@@ -3,7 +3,6 @@ package httpservertest
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -44,6 +43,7 @@ type Server struct {
 
 	t      testing.TB
 	issuer *authtest.Issuer
+	keys   *auth.KeySet
 	mu     sync.Mutex
 	now    time.Time
 }
@@ -63,6 +63,7 @@ func New(t testing.TB, change ...func(*httpserver.Options)) *Server {
 	s.must(err)
 	keySet, err := s.issuer.KeySet()
 	s.must(err)
+	s.keys = keySet
 	t.Cleanup(func() { _ = keySet.Close() })
 	verifier, err := auth.NewVerifier(auth.VerifierOptions{Keys: keySet, Now: s.Now})
 	s.must(err)
@@ -123,6 +124,10 @@ func (s *Server) Advance(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
+// Keys returns the keys that sign the access tokens and admission tokens, for a verifier of the
+// test's own.
+func (s *Server) Keys() *auth.KeySet { return s.keys }
+
 // Token returns an access token of a consumer, which is valid for an hour.
 func (s *Server) Token(consumerID string) string {
 	s.t.Helper()
@@ -176,14 +181,23 @@ func (s *Server) Enter(consumerID, queueID string) {
 	s.Write(consumer.Batch{Participations: []consumer.Participation{s.inQueue(consumerID, queueID, consumer.StatusQueued)}})
 }
 
-// Admit admits a consumer of a queue and returns the admission token. The admission ends
-// after the lifetime. If that is 0, it does not expire.
+// Admit admits a consumer of a queue and returns the admission token, which the verifiers of
+// [Server.Keys] accept. The admission ends after the lifetime. If that is 0, it does not expire,
+// and the token expires after 24 hours.
 func (s *Server) Admit(consumerID, queueID string, lifetime time.Duration) (token string) {
 	s.t.Helper()
 	s.Advance(time.Microsecond) // an admission is later than the entry
 	p := s.inQueue(consumerID, queueID, consumer.StatusAdmitted)
 	now := s.Now()
-	token = fmt.Sprintf("admission-%s-%s-%d", consumerID, queueID, now.UnixMicro())
+	claims := authtest.AdmissionClaims{
+		OrganizationID: s.OrganizationID, ConsumerID: consumerID, ExperienceID: p.ExperienceID, SequenceID: p.SequenceID,
+		DistributionType: p.Type, DistributionID: p.ID, ExpiresAt: now.Add(24 * time.Hour),
+	}
+	if lifetime > 0 {
+		claims.ExpiresAt = now.Add(lifetime)
+	}
+	token, err := s.issuer.AdmissionToken(claims)
+	s.must(err)
 	p.Position, p.AdmittedAt, p.AdmissionToken = new(int64(0)), &now, &token
 	if lifetime > 0 {
 		p.ExpiresAt = new(now.Add(lifetime))

@@ -71,10 +71,59 @@ func TestFailedWrites(t *testing.T) {
 	}
 }
 
+// TestFailedCompletions: a checkout that repeats a failed call sells once, whatever became of
+// the first call.
+func TestFailedCompletions(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault    httpservertest.Fault
+		journeys int // after the failure
+		repeated bool
+	}{
+		"not written":        {httpservertest.NotWritten, 1, false},
+		"written but failed": {httpservertest.WrittenButFailed, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := httpservertest.New(t)
+			s.AddConsumer("cons_1")
+			completion := consumer.Completion{
+				OrganizationID: s.OrganizationID, ConsumerID: "cons_1", DistributionType: consumer.Queue, DistributionID: "queue_1",
+				AdmissionToken: s.Admit("cons_1", "queue_1", time.Minute), OrderID: "order_1", At: s.Now(),
+			}
+			s.Store.FailWrites(c.fault)
+			if result, err := s.Store.Complete(t.Context(), completion); !errors.Is(err, consumer.ErrUnavailable) || result != (consumer.CompletionResult{}) {
+				t.Fatalf("Complete returned %+v and the error %v", result, err)
+			}
+			if _, document := s.Me("cons_1"); len(document.Active.Journeys) != c.journeys {
+				t.Errorf("%d journeys after the failure, want %d", len(document.Active.Journeys), c.journeys)
+			}
+			at := s.Now()
+			s.Advance(time.Second)
+			completion.At = s.Now()
+			want := consumer.CompletionResult{CompletedAt: s.Now()}
+			if c.repeated {
+				want = consumer.CompletionResult{CompletedAt: at, Repeated: true}
+			}
+			if got, err := s.Store.Complete(t.Context(), completion); err != nil || got != want {
+				t.Errorf("Complete returned %+v and the error %v, want %+v", got, err, want)
+			}
+			completion.OrderID = "order_2"
+			if _, err := s.Store.Complete(t.Context(), completion); !errors.Is(err, consumer.ErrAlreadyCompleted) {
+				t.Errorf("another order: error %v", err)
+			}
+			if _, document := s.Me("cons_1"); len(document.Active.Journeys) != 0 {
+				t.Errorf("%d journeys after the completion", len(document.Active.Journeys))
+			}
+		})
+	}
+}
+
 func TestStoreThatIsDown(t *testing.T) {
 	s := httpservertest.New(t)
 	s.AddConsumer("cons_1")
 	s.Store.SetDown(true)
+	if _, err := s.Store.Complete(t.Context(), consumer.Completion{}); !errors.Is(err, consumer.ErrUnavailable) {
+		t.Errorf("Complete returned the error %v", err)
+	}
 	if status, _ := s.Me("cons_1"); status != 503 {
 		t.Errorf("status %d", status)
 	}

@@ -35,10 +35,11 @@ type Store struct {
 }
 
 var (
-	_        consumer.Store = (*Store)(nil)
-	_        event.Recorder = (*Store)(nil)
-	errDown                 = fmt.Errorf("%w: the test wants it to be down", consumer.ErrUnavailable)
-	errFault                = fmt.Errorf("%w: the test wants it to fail", consumer.ErrUnavailable)
+	_        consumer.Store     = (*Store)(nil)
+	_        event.Recorder     = (*Store)(nil)
+	_        consumer.Completer = (*Store)(nil)
+	errDown                     = fmt.Errorf("%w: the test wants it to be down", consumer.ErrUnavailable)
+	errFault                    = fmt.Errorf("%w: the test wants it to fail", consumer.ErrUnavailable)
 )
 
 func newStore() *Store {
@@ -48,7 +49,7 @@ func newStore() *Store {
 }
 
 // FailWrites makes the next writes fail, one for each fault. Writes are the methods Write,
-// RecordEvent, Merge and Erase.
+// RecordEvent, Complete, Merge and Erase.
 func (s *Store) FailWrites(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,6 +146,11 @@ func (s *Store) Merge(ctx context.Context, merge consumer.Merge) (consumer.Write
 // RecordEvent implements [event.Recorder].
 func (s *Store) RecordEvent(ctx context.Context, e event.Event) (event.Result, error) {
 	return result(s, func() (event.Result, error) { return s.Store.RecordEvent(ctx, e) })
+}
+
+// Complete implements [consumer.Completer].
+func (s *Store) Complete(ctx context.Context, c consumer.Completion) (consumer.CompletionResult, error) {
+	return result(s, func() (consumer.CompletionResult, error) { return s.Store.Complete(ctx, c) })
 }
 
 // Erase implements [consumer.Lifecycle].

@@ -15,7 +15,7 @@ import (
 
 // Store is a [consumer.Store] in memory, for tests and demonstrations. It is a plain
 // implementation of the contract: package storagetest compares other stores with it. It also
-// implements [consumer.ExactChangeFeed] and [event.Recorder]. The zero Store is empty and
+// implements [consumer.ExactChangeFeed], [event.Recorder] and [consumer.Completer]. The zero Store is empty and
 // ready to use, its methods are safe for concurrent use, and nothing is kept when the
 // process ends. Reading one consumer takes time in proportion to the number of all records.
 type Store struct {
@@ -26,8 +26,9 @@ type Store struct {
 	admissions     map[recordKey]consumer.Admission
 	distributions  map[consumer.DistributionKey]distribution
 	// events are folded whenever a record is read.
-	events map[eventKey]recordedEvent
-	erased map[consumer.Key]bool
+	events      map[eventKey]recordedEvent
+	completions map[completionKey]completion
+	erased      map[consumer.Key]bool
 	// aliases holds, for each merged guest, the consumer that it was merged into.
 	aliases   map[consumer.Key]consumer.Key
 	apiKeys   map[[32]byte]consumer.APIKey
@@ -68,6 +69,7 @@ var (
 	_ consumer.Store           = (*Store)(nil)
 	_ consumer.ExactChangeFeed = (*Store)(nil)
 	_ event.Recorder           = (*Store)(nil)
+	_ consumer.Completer       = (*Store)(nil)
 )
 
 // begin locks the model for one call. It returns an error if ctx has ended, and otherwise a
@@ -83,6 +85,7 @@ func (m *Store) begin(ctx context.Context) (end func(), err error) {
 		m.admissions = make(map[recordKey]consumer.Admission)
 		m.distributions = make(map[consumer.DistributionKey]distribution)
 		m.events = make(map[eventKey]recordedEvent)
+		m.completions = make(map[completionKey]completion)
 		m.erased = make(map[consumer.Key]bool)
 		m.aliases = make(map[consumer.Key]consumer.Key)
 		m.apiKeys = make(map[[32]byte]consumer.APIKey)
@@ -369,6 +372,7 @@ func (m *Store) delete(key consumer.Key) {
 	maps.DeleteFunc(m.participations, func(k recordKey, _ consumer.Participation) bool { return k.Key == key })
 	maps.DeleteFunc(m.admissions, func(k recordKey, _ consumer.Admission) bool { return k.Key == key })
 	maps.DeleteFunc(m.events, func(_ eventKey, e recordedEvent) bool { return e.consumer == key })
+	maps.DeleteFunc(m.completions, func(k completionKey, _ completion) bool { return k.Key == key })
 }
 
 // Merge implements [consumer.Lifecycle].
@@ -406,7 +410,7 @@ func (m *Store) Merge(ctx context.Context, merge consumer.Merge) (consumer.Write
 func (m *Store) twin() *Store {
 	return &Store{
 		consumers: maps.Clone(m.consumers), participations: maps.Clone(m.participations), admissions: maps.Clone(m.admissions),
-		distributions: maps.Clone(m.distributions), events: maps.Clone(m.events),
+		distributions: maps.Clone(m.distributions), events: maps.Clone(m.events), completions: maps.Clone(m.completions),
 		erased: maps.Clone(m.erased), aliases: maps.Clone(m.aliases),
 	}
 }
@@ -435,6 +439,7 @@ func (m *Store) merge(guest, target consumer.Key) consumer.WriteResult {
 			m.events[key] = e
 		}
 	}
+	m.moveCompletions(guest, target)
 	m.delete(guest)
 	for other, successor := range m.aliases {
 		if successor == guest {
@@ -493,15 +498,21 @@ func (m *Store) Purge(ctx context.Context, purge consumer.Purge) (consumer.Purge
 		isEndedMember := !isOver && d.ends(p, before, m.won(key.Key, d))
 		if result.Records < purge.Limit && p.UpdatedAt.Before(before) && (isOver || isEndedMember) {
 			result.Records++
+			m.deleteCompletions(key, false)
 			if isEndedMember {
 				result.Members++
 			}
 			result.Events += m.deleteParticipation(key)
 		}
 	}
-	result.Records += deleteOver(m.admissions, purge.Limit-result.Records, func(a consumer.Admission) bool {
-		return a.UpdatedAt.Before(before) && (!hasNotEnded(a.Version()) || isBefore(a.ExpiresAt, before))
-	})
+	for key, a := range m.admissions {
+		isOver := a.UpdatedAt.Before(before) && (!hasNotEnded(a.Version()) || isBefore(a.ExpiresAt, before))
+		if result.Records < purge.Limit && isOver {
+			result.Records++
+			m.deleteCompletions(key, true)
+			delete(m.admissions, key)
+		}
+	}
 	for key := range m.allDistributions() {
 		d, _ := m.distribution(key)
 		if result.Records+result.Distributions < purge.Limit &&
@@ -523,17 +534,6 @@ func (m *Store) hasMembers(key consumer.DistributionKey) bool {
 		}
 	}
 	return false
-}
-
-// deleteOver returns the number of deleted records.
-func deleteOver[K comparable, R any](stored map[K]R, limit int, isOver func(R) bool) (deleted int) {
-	for k, r := range stored {
-		if deleted < limit && isOver(r) {
-			delete(stored, k)
-			deleted++
-		}
-	}
-	return deleted
 }
 
 // OrganizationByAPIKey implements [consumer.APIKeyFinder].

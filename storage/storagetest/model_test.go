@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/consumer/event"
 	"github.com/rejoinhq/rejoin/storage/storagetest"
 )
 
@@ -25,6 +26,8 @@ func TestRolesAlone(t *testing.T) {
 		"APIKeyFinder": func(m *storagetest.Model) any { return struct{ consumer.APIKeyFinder }{m} },
 		"APIKeyStore":  func(m *storagetest.Model) any { return struct{ consumer.APIKeyStore }{m} },
 		"ChangeFeed":   func(m *storagetest.Model) any { return struct{ consumer.ChangeFeed }{m} },
+		"Completer":    func(m *storagetest.Model) any { return struct{ consumer.Completer }{m} },
+		"Recorder":     func(m *storagetest.Model) any { return struct{ event.Recorder }{m} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -98,6 +98,7 @@ func topics() []topic {
 		{"context", []string{writer, reader, bulkReader, lifecycle, apiKeyFinder, apiKeyStore, changeFeed}, contextCases()},
 		{"change feed", []string{changeFeed}, changeFeedCases()},
 		{"event", []string{eventRecorder}, eventCases()},
+		{"completion", []string{completer}, completionCases()},
 		{"concurrency", []string{writer, reader, lifecycle}, concurrencyCases()},
 	}
 }
@@ -112,6 +113,7 @@ const (
 	changeFeed         = "ChangeFeed"
 	distributionReader = "DistributionReader"
 	eventRecorder      = "event.Recorder"
+	completer          = "Completer"
 )
 
 func rolesOf(store any) map[string]bool {
@@ -125,6 +127,7 @@ func rolesOf(store any) map[string]bool {
 		changeFeed:         implements[consumer.ChangeFeed](store),
 		distributionReader: implements[consumer.DistributionReader](store),
 		eventRecorder:      implements[event.Recorder](store),
+		completer:          implements[consumer.Completer](store),
 	}
 }
 
@@ -135,7 +138,7 @@ func implements[R any](store any) bool {
 
 func list(roles map[string]bool) string {
 	var names []string
-	for _, role := range []string{reader, bulkReader, writer, lifecycle, apiKeyFinder, apiKeyStore, changeFeed, distributionReader, eventRecorder} {
+	for _, role := range []string{reader, bulkReader, writer, lifecycle, apiKeyFinder, apiKeyStore, changeFeed, distributionReader, eventRecorder, completer} {
 		if roles[role] {
 			names = append(names, role)
 		}
@@ -170,6 +173,19 @@ type withRecorder struct {
 	event.Recorder
 }
 
+// withCompleter is a Store that completes admissions.
+type withCompleter struct {
+	consumer.Store
+	consumer.Completer
+}
+
+// withBoth is a Store that does both.
+type withBoth struct {
+	consumer.Store
+	event.Recorder
+	consumer.Completer
+}
+
 func join(store any, backend consumer.Store) (consumer.Store, error) {
 	if whole, ok := store.(consumer.Store); ok {
 		return whole, nil
@@ -188,12 +204,25 @@ func join(store any, backend consumer.Store) (consumer.Store, error) {
 		APIKeyStore: withFinder{either[consumer.APIKeyStore](store, backend), either[consumer.APIKeyFinder](store, backend)},
 		ChangeFeed:  either[consumer.ChangeFeed](store, backend),
 	}
-	for _, s := range []any{store, backend} {
-		if events, ok := s.(event.Recorder); ok {
-			return withRecorder{whole, events}, nil
-		}
+	events, records := optional[event.Recorder](store, backend)
+	completions, completes := optional[consumer.Completer](store, backend)
+	switch {
+	case records && completes:
+		return withBoth{whole, events, completions}, nil
+	case records:
+		return withRecorder{whole, events}, nil
+	case completes:
+		return withCompleter{whole, completions}, nil
 	}
 	return whole, nil
+}
+
+// optional returns a role that the store or the backend may have.
+func optional[R any](store any, backend consumer.Store) (role R, ok bool) {
+	if role, ok = store.(R); !ok {
+		role, ok = backend.(R)
+	}
+	return role, ok
 }
 
 func either[R any](store any, backend R) R {

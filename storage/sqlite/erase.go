@@ -41,13 +41,14 @@ func (t transaction) erase(ctx context.Context, key consumer.Key) error {
 	return t.logConsumers(ctx, changed...)
 }
 
-// deleteRecords deletes the profile, all records and all events of a consumer.
+// deleteRecords deletes the profile, all records, events and completions of a consumer.
 func (t transaction) deleteRecords(ctx context.Context, key consumer.Key) error {
 	for _, statement := range []string{
 		`DELETE FROM consumers WHERE organization_id = ? AND id = ?`,
 		`DELETE FROM participations WHERE organization_id = ? AND consumer_id = ?`,
 		`DELETE FROM admissions WHERE organization_id = ? AND consumer_id = ?`,
 		`DELETE FROM events WHERE organization_id = ? AND consumer_id = ?`,
+		`DELETE FROM completions WHERE organization_id = ? AND consumer_id = ?`,
 	} {
 		if _, err := t.ExecContext(ctx, statement, key.OrganizationID, key.ConsumerID); err != nil {
 			return err

@@ -25,6 +25,11 @@ var (
 	DeleteOrders          = deleteOrders
 	MoveEvents            = moveEvents
 	GuestMembers          = guestMembers
+	PutCompletion         = putCompletion
+	Completable           = completable
+	CompletionOf          = completionOf
+	MoveCompletions       = moveCompletions
+	DeleteCompletions     = deleteCompletions("admission")
 )
 
 // RequiredSchema is the version that this program needs.

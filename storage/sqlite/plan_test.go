@@ -71,6 +71,23 @@ func TestStatementsSearch(t *testing.T) {
 		"a distribution that is purged": {sqlite.DeleteDistribution, []any{"org_1", "", "queue", "queue_1"}, []string{
 			"SEARCH distributions USING PRIMARY KEY (organization_id=? AND type=? AND id=?)",
 		}},
+		"a completion": {sqlite.PutCompletion, []any{"org_1", "cons_1", "queue", "queue_1", []byte{1}, "order_1", moment, "token", consumer.TerminalRank}, []string{
+			"SEARCH p USING PRIMARY KEY (organization_id=? AND consumer_id=? AND type=? AND id=?)",
+			"SEARCH admissions USING PRIMARY KEY (organization_id=? AND consumer_id=? AND distribution_type=? AND distribution_id=?)",
+		}},
+		"the records that a completion ends": {sqlite.Completable, []any{"org_1", "cons_1", "queue", "queue_1"}, []string{
+			"SEARCH p USING PRIMARY KEY (organization_id=? AND consumer_id=? AND type=? AND id=?)",
+			"SEARCH admissions USING PRIMARY KEY (organization_id=? AND consumer_id=? AND distribution_type=? AND distribution_id=?)",
+		}},
+		"an earlier completion": {sqlite.CompletionOf, []any{"org_1", "cons_1", "queue", "queue_1", []byte{1}}, []string{
+			"SEARCH completions USING PRIMARY KEY (organization_id=? AND consumer_id=? AND type=? AND id=? AND token_digest=?)",
+		}},
+		"a guest's completions": {sqlite.MoveCompletions, []any{"org_1", "cons_1", "cons_2"}, []string{
+			"SEARCH completions " + ofConsumer,
+		}},
+		"completions that are purged": {sqlite.DeleteCompletions, []any{"org_1", "cons_1", "queue", "queue_1"}, []string{
+			"SEARCH completions USING PRIMARY KEY (organization_id=? AND consumer_id=? AND type=? AND id=?)",
+		}},
 		"a guest's participations": {sqlite.MoveParticipations, []any{"org_1", "cons_1", "cons_2"}, []string{
 			"SEARCH participations " + ofConsumer,
 		}},
@@ -115,8 +132,9 @@ func searchesOf(t *testing.T, store *sqlite.Store, statement string, parameters 
 	}
 	var searches []string
 	for _, step := range plan {
+		// A subquery has one row.
 		scanned, scans := strings.CutPrefix(step.Detail, "SCAN ")
-		if scans && scanned != "CONSTANT ROW" && !strings.HasPrefix(scanned, "json_each") {
+		if scans && scanned != "CONSTANT ROW" && !strings.HasPrefix(scanned, "(subquery") && !strings.HasPrefix(scanned, "json_each") {
 			t.Errorf("the plan scans %s", scanned)
 		}
 		if strings.HasPrefix(step.Detail, "USE TEMP B-TREE") {

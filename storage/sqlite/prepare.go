@@ -18,6 +18,7 @@ type writeStatements struct {
 	admissions     putStatements
 	distributions  putStatements
 	events         eventStatements
+	completions    completionStatements
 	putAPIKey      *sqlx.Stmt
 	former         *sqlx.Stmt
 	logChanges     *sqlx.Stmt
@@ -86,6 +87,10 @@ func newWriteStatements(ctx context.Context, db *sqlx.DB) (*writeStatements, err
 		&w.events.putConsumer:      putFoldedConsumer,
 		&w.events.putParticipation: putFoldedParticipation,
 		&w.events.putDistribution:  putFoldedDistribution,
+
+		&w.completions.put:         putCompletion,
+		&w.completions.completable: completable,
+		&w.completions.of:          completionOf,
 	} {
 		if *statement, err = db.PreparexContext(ctx, text); err != nil {
 			return nil, err

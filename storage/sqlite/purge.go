@@ -94,17 +94,23 @@ func (s *Store) Purge(ctx context.Context, p consumer.Purge) (result consumer.Pu
 func (t transaction) purge(ctx context.Context, p consumer.Purge) (result consumer.PurgeResult, err error) {
 	for _, step := range []struct {
 		find      func(ctx context.Context, before int64, limit int) ([]row.Key, error)
+		carrier   string   // of the completions, empty if there are none
 		deletions []string // of events, then of the record
 		counts    []*int
 	}{
-		{t.selectKeys(overParticipations), []string{deleteOrders, deleteEvents, deleteParticipation}, []*int{&result.Records}},
-		{t.selectKeys(overAdmissions), []string{deleteAdmission}, []*int{&result.Records}},
-		{t.selectEndedMembers, []string{deleteOrders, deleteEvents, deleteParticipation}, []*int{&result.Records, &result.Members}},
-		{t.selectKeys(overDistributions), []string{deleteEvents, deleteDistribution}, []*int{&result.Distributions}}, // after their participations
+		{t.selectKeys(overParticipations), row.ParticipationCarrier, []string{deleteOrders, deleteEvents, deleteParticipation}, []*int{&result.Records}},
+		{t.selectKeys(overAdmissions), row.AdmissionCarrier, []string{deleteAdmission}, []*int{&result.Records}},
+		{t.selectEndedMembers, row.ParticipationCarrier, []string{deleteOrders, deleteEvents, deleteParticipation}, []*int{&result.Records, &result.Members}},
+		{t.selectKeys(overDistributions), "", []string{deleteEvents, deleteDistribution}, []*int{&result.Distributions}}, // after their participations
 	} {
 		keys, err := step.find(ctx, p.Before.UnixMicro(), p.Limit-result.Records-result.Distributions)
 		if err != nil {
 			return consumer.PurgeResult{}, err
+		}
+		if step.carrier != "" {
+			if _, err := t.deleteKeys(ctx, []string{deleteCompletions(step.carrier)}, keys); err != nil {
+				return consumer.PurgeResult{}, err
+			}
 		}
 		deleted, err := t.deleteKeys(ctx, step.deletions, keys)
 		if err != nil {

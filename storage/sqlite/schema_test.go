@@ -98,7 +98,7 @@ func TestRunningStoreRefusesANewerSchemaWithoutItsTables(t *testing.T) {
 	}
 	wantConsumer(t, store, "cons_1")
 	raw := openRaw(t, path)
-	for _, table := range []string{"consumers", "participations", "admissions", "distributions", "former_consumers", "api_keys"} {
+	for _, table := range []string{"consumers", "participations", "admissions", "distributions", "former_consumers", "completions", "api_keys"} {
 		execRaw(t, raw, `ALTER TABLE `+table+` RENAME TO newer_`+table)
 	}
 	makeNewer(t, path)

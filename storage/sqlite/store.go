@@ -43,6 +43,7 @@ var (
 	_ consumer.Store           = (*Store)(nil)
 	_ consumer.ExactChangeFeed = (*Store)(nil)
 	_ event.Recorder           = (*Store)(nil)
+	_ consumer.Completer       = (*Store)(nil)
 )
 
 // Open opens a database. It creates a missing file but not the schema, which

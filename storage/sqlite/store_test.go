@@ -91,7 +91,12 @@ func everyMethod(t *testing.T, store *sqlite.Store) map[string]error {
 	_, keyErr := store.OrganizationByAPIKey(t.Context(), [32]byte{}, time.Now())
 	_, keysErr := store.APIKeys(t.Context(), "org_1")
 	_, distributionErr := store.Distribution(t.Context(), consumer.DistributionKey{OrganizationID: "org_1", Type: consumer.Queue, ID: "queue_1"})
+	_, completeErr := store.Complete(t.Context(), consumer.Completion{
+		OrganizationID: "org_1", ConsumerID: "cons_1", DistributionType: consumer.Queue, DistributionID: "queue_1",
+		AdmissionToken: "token", OrderID: "order_1", At: time.Now(),
+	})
 	return map[string]error{
+		"Complete": completeErr,
 		"Consumer": consumerErr, "Consumers": consumersErr, "Snapshot": snapshotErr, "Export": exportErr,
 		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "Erase": store.Erase(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"}),
 		"OrganizationByAPIKey": keyErr, "APIKeys": keysErr,

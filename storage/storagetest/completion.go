@@ -707,56 +707,48 @@ func testCompletionHistories(t *testing.T, store consumer.Store) {
 			known.Consumers[i].OrganizationID = organizationID
 		}
 		both(func(s consumer.Store) (any, error) { return s.Write(t.Context(), known) })
-		rt.Repeat(map[string]func(*rapid.T){
-			"write": func(rt *rapid.T) {
-				batch := drawCompletable(rt, organizationID)
-				if rapid.Bool().Draw(rt, "other") {
-					batch = movedToOther(batch)
-				}
-				both(func(s consumer.Store) (any, error) { return s.Write(t.Context(), batch) })
-			},
-			"event": func(rt *rapid.T) {
-				events++
-				e := about(rapid.SampledFrom([]event.Type{event.QueueEntered, event.QueueAdmitted, event.QueueLeft}).Draw(rt, "type"),
-					fmt.Sprintf("e%d", events), rapid.IntRange(0, 9).Draw(rt, "moment"))
-				e.OrganizationID = organizationID
-				e.ConsumerID = rapid.SampledFrom([]string{person, otherPerson}).Draw(rt, "consumer")
-				if e.Type == event.QueueAdmitted {
-					e.Token = rapid.SampledFrom([]string{theToken, "token_2"}).Draw(rt, "token")
-				}
-				if records {
-					both(func(s consumer.Store) (any, error) { return s.(event.Recorder).RecordEvent(t.Context(), e) })
-				}
-			},
-			"complete": func(rt *rapid.T) {
-				c := drawCompletion(rt, organizationID)
-				both(func(s consumer.Store) (any, error) { return complete(t.Context(), s, c) })
-			},
-			"complete again": func(rt *rapid.T) {
-				c := drawCompletion(rt, organizationID)
-				both(func(s consumer.Store) (any, error) { return complete(t.Context(), s, c) })
-			},
-			"purge": func(rt *rapid.T) {
-				before := at(rapid.IntRange(0, 9).Draw(rt, "before"))
-				both(func(s consumer.Store) (any, error) {
-					_, err := s.Purge(t.Context(), consumer.Purge{Before: before, Limit: 1000}) // also of earlier histories
-					return nil, err
-				})
-			},
-			"merge": func(rt *rapid.T) {
-				if rapid.IntRange(0, 3).Draw(rt, "seldom") > 0 {
-					return
-				}
-				m := consumer.Merge{OrganizationID: organizationID, GuestID: otherPerson, ConsumerID: person, DryRun: rapid.Bool().Draw(rt, "dry run")}
-				both(func(s consumer.Store) (any, error) { return s.Merge(t.Context(), m) })
-			},
-			"erase": func(rt *rapid.T) {
-				if rapid.IntRange(0, 9).Draw(rt, "seldom") > 0 {
-					return
-				}
-				key := consumer.Key{OrganizationID: organizationID, ConsumerID: rapid.SampledFrom([]string{person, otherPerson}).Draw(rt, "consumer")}
-				both(func(s consumer.Store) (any, error) { return nil, s.Erase(t.Context(), key) })
-			},
-		})
+		for range rapid.IntRange(2, 12).Draw(rt, "calls") {
+			both(drawCompletionCall(t.Context(), rt, organizationID, &events, records))
+		}
 	})
+}
+
+// drawCompletionCall returns a call of any method that changes what is completed, or what can be.
+func drawCompletionCall(ctx context.Context, rt *rapid.T, organizationID string, events *int, records bool) func(consumer.Store) (any, error) {
+	consumers := rapid.SampledFrom([]string{person, otherPerson})
+	kind := rapid.SampledFrom([]string{"write", "write", "event", "complete", "complete", "complete", "complete", "purge", "merge", "erase"}).Draw(rt, "call")
+	if kind == "event" && !records {
+		kind = "write"
+	}
+	switch kind {
+	case "write":
+		batch := drawCompletable(rt, organizationID)
+		if rapid.Bool().Draw(rt, "other") {
+			batch = movedToOther(batch)
+		}
+		return func(s consumer.Store) (any, error) { return s.Write(ctx, batch) }
+	case "event":
+		*events++
+		e := about(rapid.SampledFrom([]event.Type{event.QueueEntered, event.QueueAdmitted, event.QueueAdmitted, event.QueueLeft}).Draw(rt, "type"),
+			fmt.Sprintf("e%d", *events), rapid.IntRange(0, 9).Draw(rt, "moment"))
+		e.OrganizationID, e.ConsumerID = organizationID, consumers.Draw(rt, "consumer")
+		if e.Type == event.QueueAdmitted {
+			e.Token = rapid.SampledFrom([]string{theToken, "token_2"}).Draw(rt, "token")
+		}
+		return func(s consumer.Store) (any, error) { return s.(event.Recorder).RecordEvent(ctx, e) }
+	case "purge":
+		purge := consumer.Purge{Before: at(rapid.IntRange(0, 9).Draw(rt, "before")), Limit: 1000}
+		return func(s consumer.Store) (any, error) {
+			_, err := s.Purge(ctx, purge) // which also deletes records of earlier histories
+			return nil, err
+		}
+	case "merge":
+		m := consumer.Merge{OrganizationID: organizationID, GuestID: otherPerson, ConsumerID: person, DryRun: rapid.Bool().Draw(rt, "dry run")}
+		return func(s consumer.Store) (any, error) { return s.Merge(ctx, m) }
+	case "erase":
+		key := consumer.Key{OrganizationID: organizationID, ConsumerID: consumers.Draw(rt, "consumer")}
+		return func(s consumer.Store) (any, error) { return nil, s.Erase(ctx, key) }
+	}
+	c := drawCompletion(rt, organizationID)
+	return func(s consumer.Store) (any, error) { return complete(ctx, s, c) }
 }

@@ -15,7 +15,7 @@ var ErrDamaged = errors.New("stored record is damaged")
 func IsPublic(err error) bool {
 	for _, sentinel := range []error{
 		consumer.ErrNotFound, consumer.ErrInvalid, consumer.ErrErased,
-		consumer.ErrConflict, consumer.ErrUnavailable, consumer.ErrSchema, ErrDamaged,
+		consumer.ErrConflict, consumer.ErrAlreadyCompleted, consumer.ErrNotAdmitted, consumer.ErrUnavailable, consumer.ErrSchema, ErrDamaged,
 	} {
 		if errors.Is(err, sentinel) {
 			return true

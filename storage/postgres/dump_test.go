@@ -53,6 +53,9 @@ func writeDump(t *testing.T, file string) {
 	if _, err := store.Merge(t.Context(), consumer.Merge{OrganizationID: "org_1", GuestID: "cons_guest", ConsumerID: "cons_1"}); err != nil {
 		t.Fatal(err)
 	}
+	if result, err := store.Complete(t.Context(), dumpedCompletion()); err != nil || result.Repeated {
+		t.Fatalf("Complete returned %+v and the error %v", result, err)
+	}
 	runProgram(t, "pg_dump", "--no-owner", "--schema=public", "--file="+file, "--dbname="+database)
 }
 
@@ -75,7 +78,19 @@ func dumped() consumer.Batch {
 	batch.Distributions = []consumer.Distribution{{
 		OrganizationID: "org_1", Type: consumer.Queue, ID: "queue_1", Serving: new(int64(7)), UpdatedAt: moment(),
 	}}
+	batch.Participations = append(batch.Participations, consumer.Participation{
+		OrganizationID: "org_1", ConsumerID: "cons_buyer", Type: consumer.Draw, ID: "draw_completed", ExperienceID: "exp_1", SequenceID: "seq_1",
+		Status: consumer.StatusWon, EnteredAt: moment(), AdmissionToken: new("token"), UpdatedAt: moment(),
+	})
 	return batch
+}
+
+// dumpedCompletion completes the draw that dumped wins.
+func dumpedCompletion() consumer.Completion {
+	return consumer.Completion{
+		OrganizationID: "org_1", ConsumerID: "cons_buyer", DistributionType: consumer.Draw, DistributionID: "draw_completed",
+		AdmissionToken: "token", OrderID: "order_1", At: moment(),
+	}
 }
 
 func restoreDump(t *testing.T, file string) {
@@ -91,6 +106,9 @@ func restoreDump(t *testing.T, file string) {
 	s, err := store.Snapshot(t.Context(), consumer.Key{OrganizationID: "org_1", ConsumerID: "cons_1"})
 	if err != nil || len(s.Distributions) != 1 || *s.Distributions[0].Serving != 7 {
 		t.Errorf("Snapshot returned %+v and the error %v", s, err)
+	}
+	if result, err := store.Complete(t.Context(), dumpedCompletion()); err != nil || !result.Repeated {
+		t.Errorf("Complete returned %+v and the error %v, want a repeated completion", result, err)
 	}
 	if result, err := store.Write(t.Context(), dumped()); err != nil || result.Applied != 0 {
 		t.Errorf("Write returned %+v and the error %v, want nothing applied", result, err)

@@ -41,13 +41,14 @@ func (t transaction) erase(ctx context.Context, key consumer.Key) error {
 	return nil
 }
 
-// deleteRecords deletes the profile, all records and all events of a consumer.
+// deleteRecords deletes the profile, all records, events and completions of a consumer.
 func (t transaction) deleteRecords(ctx context.Context, key consumer.Key) error {
 	for _, statement := range []string{
 		`DELETE FROM consumers WHERE organization_id = $1 AND id = $2`,
 		`DELETE FROM participations WHERE organization_id = $1 AND consumer_id = $2`,
 		`DELETE FROM admissions WHERE organization_id = $1 AND consumer_id = $2`,
 		`DELETE FROM events WHERE organization_id = $1 AND consumer_id = $2`,
+		`DELETE FROM completions WHERE organization_id = $1 AND consumer_id = $2`,
 	} {
 		if _, err := t.Exec(ctx, statement, key.OrganizationID, key.ConsumerID); err != nil {
 			return err

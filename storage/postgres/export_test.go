@@ -34,6 +34,9 @@ var (
 	AnyConflict        = anyConflict
 	EventsStatement    = eventsStatement
 	GuestMembers       = guestMembers
+	PutCompletion      = putCompletion
+	CompletionOf       = completionOf
+	MoveCompletions    = moveCompletions
 	MoveEvents         = moveEvents
 	RevokeAPIKey       = revokeAPIKey
 )

@@ -70,8 +70,9 @@ func removalLock(organizationID string) advisoryLock {
 // purgeLock returns the lock that makes purges take turns.
 func purgeLock() advisoryLock { return advisoryLock{"pg_advisory_xact_lock", purgeLockNumber} }
 
-// recordLock returns the lock of a transaction that records an event. A purge excludes
-// these, because it deletes events together with the records that follow from them.
+// recordLock returns the lock of a transaction that records an event or completes an admission.
+// A purge excludes these, because it deletes events together with the records that follow from
+// them, and completions together with the records that had the token.
 func recordLock() advisoryLock { return advisoryLock{"pg_advisory_xact_lock_shared", recordLockNumber} }
 
 // recorderLocks returns the locks of a transaction that records an event about consumers.
@@ -79,7 +80,8 @@ func recorderLocks(keys []consumer.Key) []advisoryLock {
 	return append(writerLocks(keys), recordLock())
 }
 
-// excludeRecords returns the lock of a transaction during which no event is recorded.
+// excludeRecords returns the lock of a transaction during which no event is recorded and no
+// admission is completed.
 func excludeRecords() advisoryLock { return advisoryLock{"pg_advisory_xact_lock", recordLockNumber} }
 
 // consumerLock returns the number of the lock that makes events about one consumer take

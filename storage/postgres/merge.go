@@ -101,6 +101,9 @@ func (t transaction) merge(ctx context.Context, m consumer.Merge) (consumer.Writ
 			applied++
 		}
 	}
+	if _, err := t.Exec(ctx, moveCompletions, m.OrganizationID, m.GuestID, m.ConsumerID); err != nil {
+		return consumer.WriteResult{}, err
+	}
 	if err := t.deleteRecords(ctx, guest); err != nil {
 		return consumer.WriteResult{}, err
 	}

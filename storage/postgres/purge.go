@@ -11,14 +11,15 @@ import (
 // change them. Then the statement waits, checks the rows again, and keeps those that are no
 // longer over. A locked row stays in its place, so the statement deletes it by its ctid.
 
-const purgeParticipations = `
+var purgeParticipations = `
 WITH gone AS (DELETE FROM participations WHERE ctid = ANY (ARRAY(
 	SELECT ctid FROM participations WHERE over_at < $1 ORDER BY over_at LIMIT $2 FOR UPDATE))` + returningMembers
 
-const purgeAdmissions = `
+var purgeAdmissions = `
 WITH gone AS (DELETE FROM admissions WHERE ctid = ANY (ARRAY(
 	SELECT ctid FROM admissions WHERE over_at < $1 ORDER BY over_at LIMIT $2 FOR UPDATE))
-	RETURNING 1)
+	RETURNING organization_id, consumer_id, distribution_type AS type, distribution_id AS id
+), completions_gone AS (` + deleteCompletions(row.AdmissionCarrier) + `)
 SELECT (SELECT count(*) FROM gone), 0::bigint`
 
 // purgeMembers deletes the participations that the end of their distribution ended, which
@@ -52,13 +53,13 @@ WITH gone AS (DELETE FROM distributions WHERE ctid = ANY (ARRAY(
 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM events_gone)`
 
 // returningMembers continues a statement that deletes participations: it deletes their
-// events, and the events about orders of those consumers who have no other participation
+// completions and events, and the events about orders of those consumers who have no other participation
 // that follows from events. A consumer without any keeps them, because they may have
 // overtaken the events about participations. All parts of the statement see the tables as
 // they were before it. It selects how many participations and events were deleted.
-const returningMembers = `
+var returningMembers = `
 	RETURNING organization_id, consumer_id, type, id, folded_updated_at
-), events_gone AS (` + deleteEvents + `), orders_gone AS (
+), completions_gone AS (` + deleteCompletions(row.ParticipationCarrier) + `), events_gone AS (` + deleteEvents + `), orders_gone AS (
 	DELETE FROM events WHERE ctid = ANY (ARRAY(
 		SELECT e.ctid FROM (
 			SELECT DISTINCT organization_id, consumer_id FROM gone AS g WHERE folded_updated_at IS NOT NULL AND NOT EXISTS (
@@ -86,9 +87,22 @@ const deleteEvents = `
 			OFFSET 0) AS e))
 	RETURNING 1`
 
+// deleteCompletions returns a statement that deletes the completions of the records in gone.
+func deleteCompletions(carrier string) string {
+	return `
+	DELETE FROM completions WHERE ctid = ANY (ARRAY(
+		SELECT c.ctid FROM gone CROSS JOIN LATERAL (
+			SELECT ctid FROM completions
+			WHERE organization_id = gone.organization_id AND consumer_id = gone.consumer_id
+				AND type = gone.type AND id = gone.id AND carrier = '` + carrier + `'
+			OFFSET 0) AS c))
+	RETURNING 1`
+}
+
 // Purge implements [consumer.Lifecycle]. Purges take turns. Reads don't wait for a purge,
-// writes wait only for the rows that both concern, and [Store.RecordEvent] waits until the
-// purge ends, so a limit of a few thousand keeps that short. The server uses the space again when it has vacuumed the tables.
+// writes wait only for the rows that both concern, and [Store.RecordEvent] and
+// [Store.Complete] wait until the purge ends, so a limit of a few thousand keeps that short. The
+// server uses the space again when it has vacuumed the tables.
 func (s *Store) Purge(ctx context.Context, p consumer.Purge) (result consumer.PurgeResult, err error) {
 	defer translateTo(&err, ctx, "purge")
 	if err := p.Validate(); err != nil {

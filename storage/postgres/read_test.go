@@ -69,9 +69,12 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 			[]string{"former_consumers_pkey", "consumers_pkey", "participations_pkey", "admissions_pkey", "events_subject"}},
 		"moving participations":  {postgres.MoveParticipations, `'org_1', 'cons_1', 'cons_2'`, []string{"participations_pkey"}},
 		"moving admissions":      {postgres.MoveAdmissions, `'org_1', 'cons_1', 'cons_2'`, []string{"admissions_pkey"}},
-		"purging participations": {postgres.PurgeParticipation, `9999999999999999, 10`, []string{"participations_over", "events_subject"}},
-		"purging admissions":     {postgres.PurgeAdmissions, `9999999999999999, 10`, []string{"admissions_over"}},
-		"purging members":        {postgres.PurgeMembers, `5, 10, 100`, []string{"distributions_ended", "participations_distribution", "events_subject"}},
+		"moving completions":     {postgres.MoveCompletions, `'org_1', 'cons_1', 'cons_2'`, []string{"completions_pkey"}},
+		"completion":             {postgres.PutCompletion, `'org_1', 'cons_1', 'queue', 'queue_1', ` + digest + `, 'order_1', 0, 'token', 100`, []string{"participations_pkey", "admissions_pkey"}},
+		"earlier completion":     {postgres.CompletionOf, `'org_1', 'cons_1', 'queue', 'queue_1', ` + digest, []string{"completions_pkey"}},
+		"purging participations": {postgres.PurgeParticipation, `9999999999999999, 10`, []string{"participations_over", "events_subject", "completions_pkey"}},
+		"purging admissions":     {postgres.PurgeAdmissions, `9999999999999999, 10`, []string{"admissions_over", "completions_pkey"}},
+		"purging members":        {postgres.PurgeMembers, `5, 10, 100`, []string{"distributions_ended", "participations_distribution", "events_subject", "completions_pkey"}},
 		"purging distributions":  {postgres.PurgeDistributions, `5, 10`, []string{"distributions_ended", "participations_distribution", "events_subject"}},
 	} {
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
@@ -85,7 +88,7 @@ func TestStatementsUseTheirIndexes(t *testing.T) {
 						t.Errorf("the plan doesn't use %s:\n%s", index, plan)
 					}
 				}
-				for _, table := range []string{"consumers", "participations", "admissions", "former_consumers", "distributions", "events", "api_keys"} {
+				for _, table := range []string{"consumers", "participations", "admissions", "former_consumers", "distributions", "events", "completions", "api_keys"} {
 					if strings.Contains(plan, "Seq Scan on "+table) {
 						t.Errorf("the plan reads all %s:\n%s", table, plan)
 					}

@@ -130,7 +130,7 @@ func TestRunningStoreRefusesANewerSchemaOfAnotherForm(t *testing.T) {
 			}
 			wantConsumer(t, store, "cons_1")
 			raw := openRaw(t, url)
-			for _, table := range []string{"consumers", "participations", "admissions", "former_consumers", "events", "api_keys"} {
+			for _, table := range []string{"consumers", "participations", "admissions", "former_consumers", "events", "completions", "api_keys"} {
 				execRaw(t, raw, strings.ReplaceAll(statement, "%s", table))
 			}
 			makeNewer(t, url)

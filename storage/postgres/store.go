@@ -32,8 +32,9 @@ type Store struct {
 }
 
 var (
-	_ consumer.Store = (*Store)(nil)
-	_ event.Recorder = (*Store)(nil)
+	_ consumer.Store     = (*Store)(nil)
+	_ event.Recorder     = (*Store)(nil)
+	_ consumer.Completer = (*Store)(nil)
 )
 
 // Open connects to a database, which must exist, and to its replica if there is one.

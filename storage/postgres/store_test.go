@@ -52,7 +52,7 @@ func (d *migratedDatabases) take(t *testing.T) (url string) {
 	database, d.free = d.free[last], d.free[:last]
 	t.Cleanup(func() {
 		_, err := database.raw.Exec(context.Background(),
-			`DELETE FROM consumers; DELETE FROM participations; DELETE FROM admissions; DELETE FROM distributions; DELETE FROM former_consumers; DELETE FROM events; DELETE FROM api_keys`)
+			`DELETE FROM consumers; DELETE FROM participations; DELETE FROM admissions; DELETE FROM distributions; DELETE FROM former_consumers; DELETE FROM events; DELETE FROM completions; DELETE FROM api_keys`)
 		if err != nil {
 			t.Errorf("delete all records: %v", err)
 			return
@@ -153,7 +153,12 @@ func everyMethod(ctx context.Context, store *postgres.Store) map[string]error {
 	_, purgeErr := store.Purge(ctx, consumer.Purge{Before: moment(), Limit: 1})
 	_, keyErr := store.OrganizationByAPIKey(ctx, [32]byte{}, moment())
 	_, keysErr := store.APIKeys(ctx, "org_1")
+	_, completeErr := store.Complete(ctx, consumer.Completion{
+		OrganizationID: "org_1", ConsumerID: "cons_1", DistributionType: consumer.Queue, DistributionID: "queue_1",
+		AdmissionToken: "token", OrderID: "order_1", At: moment(),
+	})
 	return map[string]error{
+		"Complete": completeErr,
 		"Consumer": consumerErr, "Consumers": consumersErr, "Snapshot": snapshotErr, "Export": exportErr,
 		"Write": writeErr, "Merge": mergeErr, "Purge": purgeErr, "OrganizationByAPIKey": keyErr, "APIKeys": keysErr,
 		"RevokeAPIKey": store.RevokeAPIKey(ctx, "org_1", [32]byte{}, moment()),

@@ -64,6 +64,26 @@ func (s *Store) RecordEventTx(ctx context.Context, tx pgx.Tx, e event.Event) (re
 	return result, nil
 }
 
+// CompleteTx is like [Store.Complete] within a transaction of the caller, such as the one that
+// stores the order: both are committed or neither is. The rules of [Store.WriteTx] apply. Until
+// the end of the transaction, other completions of the token and [Store.Purge] wait. They are
+// told of the completion if the transaction is committed; if it is rolled back, one of them
+// completes the token.
+func (s *Store) CompleteTx(ctx context.Context, tx pgx.Tx, c consumer.Completion) (result consumer.CompletionResult, err error) {
+	defer translateTo(&err, ctx, "complete admission")
+	if err := c.Validate(); err != nil {
+		return consumer.CompletionResult{}, err
+	}
+	err = s.within(ctx, tx, completerLocks(c), func(ctx context.Context, t transaction) (err error) {
+		result, err = t.complete(ctx, c.Normalized())
+		return err
+	})
+	if err != nil {
+		return consumer.CompletionResult{}, err
+	}
+	return result, nil
+}
+
 // EraseTx is like [Store.Erase] within a transaction of the caller. The rules of
 // [Store.WriteTx] apply. Until the end of the transaction, all writes about the organization
 // wait.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -333,4 +334,126 @@ func TestTransactionsAndPlainWritersConverge(t *testing.T) {
 			rt.Fatalf("export (-model +store):\n%s", diff)
 		}
 	})
+}
+
+// TestCompletionInATransactionOfTheCaller: the order and the completion are committed together
+// or not at all. The second transaction waits for the first one: it completes the token if the
+// first one is rolled back, and is told otherwise.
+func TestCompletionInATransactionOfTheCaller(t *testing.T) {
+	t.Parallel()
+	pool := ownPool(t)
+	store := onPool(t, pool)
+	execRaw(t, pool, `CREATE TABLE orders (id text PRIMARY KEY)`)
+	errRollback := errors.New("the payment was declined")
+	for name, c := range map[string]struct {
+		end    error // of the first transaction
+		second error // of the second call
+		orders []string
+	}{
+		"committed":   {nil, consumer.ErrAlreadyCompleted, []string{"order_1"}},
+		"rolled back": {errRollback, nil, []string{"order_2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			execRaw(t, pool, `DELETE FROM orders`)
+			batch := aConsumer("cons_" + strings.ReplaceAll(name, " ", "_"))
+			if _, err := store.Write(t.Context(), batch); err != nil {
+				t.Fatal(err)
+			}
+			completion := consumer.Completion{
+				OrganizationID: "org_1", ConsumerID: batch.Consumers[0].ID, DistributionType: consumer.Queue, DistributionID: "queue_2",
+				AdmissionToken: "secret-token", At: moment(),
+			}
+			sell := func(orderID string, meanwhile func() error) error {
+				return pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+					if _, err := tx.Exec(t.Context(), `INSERT INTO orders VALUES ($1)`, orderID); err != nil {
+						return err
+					}
+					ours := completion
+					ours.OrderID = orderID
+					if _, err := store.CompleteTx(t.Context(), tx, ours); err != nil {
+						return err
+					}
+					return meanwhile()
+				})
+			}
+			second := make(chan error, 1)
+			first := sell("order_1", func() error {
+				go func() { second <- sell("order_2", func() error { return nil }) }()
+				waitForLock(t, pool)
+				if s, err := store.Snapshot(t.Context(), completion.Key()); err != nil || len(s.Admissions) != 1 {
+					t.Errorf("before the commit, Snapshot returned %+v and the error %v", s, err)
+				}
+				return c.end
+			})
+			if first != c.end {
+				t.Errorf("the first transaction returned the error %v, want %v", first, c.end)
+			}
+			if err := <-second; !errors.Is(err, c.second) {
+				t.Errorf("the second transaction returned the error %v, want %v", err, c.second)
+			}
+			if diff := cmp.Diff(c.orders, values[string](t, pool, `SELECT id FROM orders`)); diff != "" {
+				t.Errorf("orders (-want +got):\n%s", diff)
+			}
+			if s, err := store.Snapshot(t.Context(), completion.Key()); err != nil || len(s.Admissions) != 0 {
+				t.Errorf("Snapshot returned %+v and the error %v", s, err)
+			}
+			completion.OrderID = c.orders[0]
+			if result, err := store.Complete(t.Context(), completion); err != nil || !result.Repeated {
+				t.Errorf("Complete returned %+v and the error %v", result, err)
+			}
+		})
+	}
+}
+
+// waitForLock returns when a transaction waits for a lock of another one.
+func waitForLock(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for waiting := 0; waiting == 0; {
+		err := pool.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTransactionGoesOnAfterARefusedCompletion: the rest of the caller's transaction has its
+// effect, and a completion that is not valid has none.
+func TestTransactionGoesOnAfterARefusedCompletion(t *testing.T) {
+	t.Parallel()
+	pool := ownPool(t)
+	store := onPool(t, pool)
+	completion := consumer.Completion{
+		OrganizationID: "org_1", ConsumerID: "cons_1", DistributionType: consumer.Queue, DistributionID: "queue_2",
+		AdmissionToken: "secret-token", OrderID: "order_1", At: moment(),
+	}
+	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		if _, err := store.CompleteTx(t.Context(), tx, completion); !errors.Is(err, consumer.ErrNotAdmitted) {
+			return fmt.Errorf("before the admission: %w", err)
+		}
+		invalid := completion
+		invalid.OrderID = ""
+		if _, err := store.CompleteTx(t.Context(), tx, invalid); !errors.Is(err, consumer.ErrInvalid) {
+			return fmt.Errorf("without an order: %w", err)
+		}
+		if _, err := store.WriteTx(t.Context(), tx, aConsumer("cons_1")); err != nil {
+			return err
+		}
+		if result, err := store.CompleteTx(t.Context(), tx, completion); err != nil || result.Repeated {
+			return fmt.Errorf("after the admission: %+v, %w", result, err)
+		}
+		other := completion
+		other.OrderID = "order_2"
+		if _, err := store.CompleteTx(t.Context(), tx, other); !errors.Is(err, consumer.ErrAlreadyCompleted) {
+			return fmt.Errorf("another order: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := store.Complete(t.Context(), completion); err != nil || !result.Repeated {
+		t.Errorf("Complete returned %+v and the error %v", result, err)
+	}
 }

@@ -113,6 +113,41 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
+// notDownloaded are the modules that somebody who imports a package of the library does not
+// download, neither by go get nor by go mod tidy, which downloads what the tests of imported
+// packages need.
+var notDownloaded = []forbidden{
+	{[]string{"github.com/chromedp"}, "only the tests of the pages need a browser"},
+	{[]string{"github.com/go-chi"}, "only an example uses the router"},
+	{[]string{"github.com/getkin/kin-openapi"}, "only httpserver/internal/tests compares responses with the description"},
+	{[]string{"github.com/prometheus", "go.opentelemetry.io/otel/exporters"}, "only the example server exports metrics"},
+	{[]string{"go.opentelemetry.io/otel/sdk"}, "the program chooses its SDK; httpserver/internal/tests uses one"},
+}
+
+// TestImportersDownloadLittle checks the packages that can be imported, and those that they
+// import, with their tests.
+func TestImportersDownloadLittle(t *testing.T) {
+	importable := slices.DeleteFunc(golist(t, "./..."), func(path string) bool {
+		return under(path, []string{module + "examples", module + "httpserver/internal/tests"})
+	})
+	if len(importable) < 10 {
+		t.Fatalf("only %d packages", len(importable))
+	}
+	for _, line := range golist(t, append([]string{"-test", "-f", "{{.ImportPath}}: {{join .Deps \" \"}}"}, importable...)...) {
+		path, dependencies, _ := strings.Cut(line, ": ")
+		for dependency := range strings.FieldsSeq(dependencies) {
+			for _, group := range notDownloaded {
+				if under(dependency, group.packages) {
+					t.Errorf("%s reaches %s, but must not: %s", path, dependency, group.reason)
+				}
+			}
+			if under(dependency, []string{module + "examples"}) {
+				t.Errorf("%s reaches %s, which needs all of these", path, dependency)
+			}
+		}
+	}
+}
+
 // TestPurePackagesHaveNoClock checks the packages that promise the same result for the same
 // input.
 func TestPurePackagesHaveNoClock(t *testing.T) {

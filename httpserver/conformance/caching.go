@@ -124,7 +124,7 @@ func (c *check) write(records string) bool {
 		err = c.waitForResponses(c.ctx)
 	}
 	if err != nil {
-		c.errs = append(c.errs, err)
+		c.broken = err
 	}
 	return err == nil
 }

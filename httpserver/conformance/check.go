@@ -15,6 +15,9 @@ type check struct {
 	consumer string // the id of the rule's consumer
 	errs     []error
 	skipped  string
+	// broken is the error of a function of the target. It is reported in place of errs,
+	// which only follow from it.
+	broken error
 }
 
 func (c *check) errorf(format string, args ...any) {
@@ -80,10 +83,12 @@ func (c *check) consumerCredentials(o Organization) option {
 	}
 }
 
+// tokenOf returns an access token. After an error, it is no valid one.
 func (c *check) tokenOf(organizationID, consumerID string) string {
 	token, err := c.token(c.ctx, organizationID, consumerID)
 	if err != nil {
-		c.errs = append(c.errs, err)
+		c.broken = err
+		return "none"
 	}
 	return token
 }

@@ -72,7 +72,9 @@ func deploy(t *testing.T, around func(http.Handler) http.Handler, change ...func
 		Token: func(_ context.Context, organizationID, consumerID string) (string, error) {
 			return issuer.Token(authtest.Claims{OrganizationID: organizationID, ConsumerID: consumerID})
 		},
-		SignToken: func(_ context.Context, header, claims map[string]any) (string, error) { return issuer.Sign(header, claims) },
+		SignToken: func(_ context.Context, header, claims map[string]any) (string, error) {
+			return issuer.Sign(header, claims)
+		},
 	}
 }
 

@@ -124,12 +124,12 @@ var mistakes = []mistake{
 	})},
 	{section: "credentials of consumers", name: "a token is believed without a signature", change: func(o *httpserver.Options) { o.Auth = trusting{o.Auth} }},
 	{section: "credentials of consumers", name: "no challenge", around: answers(func(r *http.Request, a *answer) {
-		if isMe(r) && r.Method == "GET" {
+		if isMe(r) {
 			a.Header().Del("Www-Authenticate")
 		}
 	})},
 	{section: "credentials of consumers", name: "invalid_token without a token", around: answers(func(r *http.Request, a *answer) {
-		if isMe(r) && r.Method == "GET" && a.Code == http.StatusUnauthorized {
+		if isMe(r) && a.Code == http.StatusUnauthorized {
 			a.Header().Set("Www-Authenticate", `Bearer error="invalid_token"`)
 		}
 	})},
@@ -250,9 +250,9 @@ var mistakes = []mistake{
 
 	{section: "tenancy", name: "another organization's consumer", around: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if a := record(next, r); a.Code == http.StatusNotFound && r.Header.Get("Authorization") == "Bearer "+organization.SecretKey {
+			if a := record(w, r, next); a.Code == http.StatusNotFound && r.Header.Get("Authorization") == "Bearer "+organization.SecretKey {
 				r.Header.Set("Authorization", "Bearer "+otherOrganization.SecretKey)
-				record(next, r).send(w)
+				record(w, r, next).send(w)
 			} else {
 				a.send(w)
 			}
@@ -260,10 +260,10 @@ var mistakes = []mistake{
 	}},
 	{section: "tenancy", name: "a hint that the consumer is another organization's", around: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := record(next, r)
+			a := record(w, r, next)
 			if a.Code == http.StatusNotFound && r.Header.Get("Authorization") == "Bearer "+organization.SecretKey {
 				r.Header.Set("Authorization", "Bearer "+otherOrganization.SecretKey)
-				if record(next, r).Code == http.StatusOK {
+				if record(w, r, next).Code == http.StatusOK {
 					a.Header().Set("X-Hint", "try another key")
 				}
 			}
@@ -272,10 +272,10 @@ var mistakes = []mistake{
 	}},
 	{section: "tenancy", name: "any organization's publishable key", around: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := record(next, r)
+			a := record(w, r, next)
 			if a.Code == http.StatusUnauthorized && r.Header.Get("X-Publishable-Key") == otherOrganization.PublishableKey {
 				r.Header.Set("X-Publishable-Key", organization.PublishableKey)
-				a = record(next, r)
+				a = record(w, r, next)
 			}
 			a.send(w)
 		})
@@ -439,10 +439,18 @@ func TestEachRuleCanFail(t *testing.T) {
 }
 
 // answer is a response that a mistake changes before it is sent.
-type answer struct{ *httptest.ResponseRecorder }
+type answer struct {
+	*httptest.ResponseRecorder
+	connection http.ResponseWriter
+}
 
-func record(next http.Handler, r *http.Request) *answer {
-	a := &answer{httptest.NewRecorder()}
+// SetReadDeadline lets the handler read a body that it does not want.
+func (a *answer) SetReadDeadline(deadline time.Time) error {
+	return http.NewResponseController(a.connection).SetReadDeadline(deadline)
+}
+
+func record(w http.ResponseWriter, r *http.Request, next http.Handler) *answer {
+	a := &answer{httptest.NewRecorder(), w}
 	next.ServeHTTP(a, r)
 	return a
 }
@@ -468,7 +476,7 @@ func isMe(r *http.Request) bool { return r.URL.Path == prefix+"/me" }
 func answers(change func(*http.Request, *answer)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a := record(next, r)
+			a := record(w, r, next)
 			change(r, a)
 			a.send(w)
 		})

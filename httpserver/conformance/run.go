@@ -119,6 +119,9 @@ func (s *suite) check(ctx context.Context, r *rule) (err error, skipped string) 
 	}
 	c := &check{suite: s, ctx: ctx, consumer: r.id}
 	r.test(c)
+	if c.broken != nil {
+		return c.broken, ""
+	}
 	if err := errors.Join(c.errs...); err != nil {
 		return err, ""
 	}

@@ -185,6 +185,9 @@ func (s *suite) token(ctx context.Context, organizationID, consumerID string) (s
 	key := [2]string{organizationID, consumerID}
 	if s.tokens[key] == "" {
 		token, err := s.target.Token(ctx, organizationID, consumerID)
+		if err == nil && token == "" {
+			err = errors.New("returned no token")
+		}
 		if err != nil {
 			return "", fmt.Errorf("Target.Token: %w", err)
 		}

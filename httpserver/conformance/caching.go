@@ -59,7 +59,11 @@ func cachingRules() []*rule {
 				if tag == "" {
 					continue
 				}
-				for _, condition := range [][]string{{tag}, {"W/" + tag}, {`"other", ` + tag}, {`"a,b" ,` + tag + `, "c"`}, {`"other"`, tag}, {"*"}} {
+				conditions := [][]string{{tag}, {"W/" + tag}, {`"other", ` + tag}, {`"a,b" ,` + tag + `, "c"`}, {"*"}}
+				if !c.target.RejectsRepeatedHeaders {
+					conditions = append(conditions, []string{`"other"`, tag})
+				}
+				for _, condition := range conditions {
 					for _, method := range []string{"GET", "HEAD"} {
 						r := both(c, method, with("If-None-Match", condition...))[i]
 						if r.hasStatus(http.StatusNotModified) {

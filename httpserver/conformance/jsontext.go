@@ -71,8 +71,12 @@ func indentValue(d *json.Decoder, b *strings.Builder, newline string) error {
 	return nil
 }
 
-// maxComparison bounds the memory of a comparison, in pairs of lines.
-const maxComparison = 4 << 20
+const (
+	// maxComparison bounds the memory of a comparison, in pairs of lines.
+	maxComparison = 4 << 20
+	// maxLines bounds the length of a difference.
+	maxLines = 60
+)
 
 // difference returns the lines of two texts, with - in front of those that only want has, + in
 // front of those that only got has, and without what both have far from a difference.
@@ -109,7 +113,11 @@ func difference(want, got string) string {
 			j++
 		}
 	}
-	return strings.Join(nearDifferences(lines), "\n")
+	lines = nearDifferences(lines)
+	if len(lines) > maxLines {
+		lines = append(lines[:maxLines], "  …")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // nearDifferences returns the lines that differ and three on each side of them.

@@ -59,6 +59,11 @@ type Target struct {
 	// {prefix}//me to a clean one, as [http.ServeMux] does. The rule about such paths is
 	// skipped then.
 	CleansPaths bool
+	// RejectsRepeatedHeaders reports that something in front of the endpoints responds to a
+	// repeated Authorization or If-None-Match header itself, with 400, as nginx does. A
+	// repeated credential may have that response then in place of the 401, and no rule
+	// repeats If-None-Match.
+	RejectsRepeatedHeaders bool
 }
 
 // Organization is an organization of a deployment, with its keys.

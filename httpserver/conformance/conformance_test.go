@@ -2,10 +2,12 @@ package conformance_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -217,7 +219,7 @@ func TestWhatIsLoaded(t *testing.T) {
 	target := kit(httpservertest.New(t))
 	load := target.Load
 	consumers := map[string]int{}
-	id := regexp.MustCompile(`"id":"(conformance_[^"]+)","?[^}]*?`)
+	id := regexp.MustCompile(`"id":"(conformance_[^"]+)"`)
 	target.Load = func(ctx context.Context, o conformance.Organization, records []byte) error {
 		for _, match := range id.FindAllStringSubmatch(string(records), -1) {
 			consumers[match[1]]++
@@ -265,10 +267,12 @@ func TestDifferencesAreShown(t *testing.T) {
 			func(a *answer) { a.edit(`}]}}`, `}]}}{}`) }, "a place in a queue",
 			`GET /me: the body is not JSON: there is more after the JSON value`,
 		},
-		"a long response": {
-			func(a *answer) {
-				a.edit(`"draws":{}`, `"draws":{"x":[`+strings.TrimSuffix(strings.Repeat("1,", 200_000), ",")+`]}`)
-			}, "a place in a queue",
+		"many lines": {
+			func(a *answer) { a.edit(`"position":7`, `"position":[1`+strings.Repeat(",1", 1000)+`]`) }, "a place in a queue",
+			"GET /me: the body differs (- want, + got):\n  …\n",
+		},
+		"very many lines": {
+			func(a *answer) { a.edit(`"position":7`, `"position":[1`+strings.Repeat(",1", 200_000)+`]`) }, "a place in a queue",
 			"GET /me: the body differs (- want, + got):\n+ {\n",
 		},
 		"a status": {
@@ -323,5 +327,27 @@ func TestErrorsHaveNoCredential(t *testing.T) {
 				t.Errorf("%s: %s: the error has a credential", r.Section, r.Rule)
 			}
 		}
+	}
+}
+
+// TestGoldenFiles: the embedded example is that of the example server's tests.
+func TestGoldenFiles(t *testing.T) {
+	read := func(name string) []byte {
+		text, err := os.ReadFile(name)
+		must(t, err)
+		return text
+	}
+	const server = "../../examples/server/testdata/"
+	if diff := cmp.Diff(string(read(server+"me.json")), string(read("golden/me.json"))); diff != "" {
+		t.Errorf("me.json (-server's +embedded):\n%s", diff)
+	}
+	var fixture struct {
+		Organizations []struct{ Consumers []any }
+	}
+	var embedded any
+	must(t, json.Unmarshal(read(server+"fixture.json"), &fixture))
+	must(t, json.Unmarshal(read("golden/consumer.json"), &embedded))
+	if diff := cmp.Diff(fixture.Organizations[0].Consumers[0], embedded); diff != "" {
+		t.Errorf("consumer.json (-server's fixture +embedded):\n%s", diff)
 	}
 }

@@ -50,6 +50,10 @@ var (
 		[]string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus"},
 		"the program chooses the exporter, and the library uses only the API of OpenTelemetry",
 	}
+	testLibraries = forbidden{
+		[]string{"pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi", "github.com/chromedp"},
+		"a deployment in another language is tested with the standard library alone",
+	}
 	testingLibrary = forbidden{
 		[]string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi"},
 		"a program does not compile what only tests use",
@@ -79,6 +83,7 @@ var importRules = map[string]importRule{
 	"storage/internal/childtest":    {[]string{"consumer"}, []forbidden{sql, netHTTP, jwt}},
 	"httpserver":                    {[]string{"consumer", "journey", "auth", "httpserver/internal"}, []forbidden{sql, router, exporter, testingLibrary}},
 	"httpserver/httpservertest":     {[]string{"consumer", "journey", "auth", "httpserver", "storage/memory"}, []forbidden{sql, router, exporter}},
+	"httpserver/conformance":        {nil, []forbidden{sql, jwt, router, telemetry, exporter, testLibraries}}, // no code in common with what it tests
 	"httpserver/probe":              {[]string{"httpserver/internal"}, []forbidden{sql, jwt, router, exporter, testingLibrary}},
 	"httpserver/internal":           {[]string{"httpserver/internal"}, []forbidden{sql, jwt, router, exporter, testingLibrary}},
 	"examples": {

@@ -50,6 +50,10 @@ var (
 		[]string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus"},
 		"the program chooses the exporter, and the library uses only the API of OpenTelemetry",
 	}
+	testLibraries = forbidden{
+		[]string{"pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi", "github.com/chromedp"},
+		"a deployment in another language is tested with the standard library alone",
+	}
 	testingLibrary = forbidden{
 		[]string{"testing", "pgregory.net/rapid", "github.com/google/go-cmp", "github.com/getkin/kin-openapi"},
 		"a program does not compile what only tests use",
@@ -79,6 +83,7 @@ var importRules = map[string]importRule{
 	"storage/internal/childtest":    {[]string{"consumer"}, []forbidden{sql, netHTTP, jwt}},
 	"httpserver":                    {[]string{"consumer", "journey", "auth", "httpserver/internal"}, []forbidden{sql, router, exporter, testingLibrary}},
 	"httpserver/httpservertest":     {[]string{"consumer", "journey", "auth", "httpserver", "storage/memory"}, []forbidden{sql, router, exporter}},
+	"httpserver/conformance":        {nil, []forbidden{sql, jwt, router, telemetry, exporter, testLibraries}}, // no code in common with what it tests
 	"httpserver/probe":              {[]string{"httpserver/internal"}, []forbidden{sql, jwt, router, exporter, testingLibrary}},
 	"httpserver/internal":           {[]string{"httpserver/internal"}, []forbidden{sql, jwt, router, exporter, testingLibrary}},
 	"examples": {
@@ -110,6 +115,41 @@ func TestImportRules(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// notDownloaded are the modules that somebody who imports a package of the library does not
+// download, neither by go get nor by go mod tidy, which downloads what the tests of imported
+// packages need.
+var notDownloaded = []forbidden{
+	{[]string{"github.com/chromedp"}, "only the tests of the pages need a browser"},
+	{[]string{"github.com/go-chi"}, "only an example uses the router"},
+	{[]string{"github.com/getkin/kin-openapi"}, "only httpserver/internal/tests compares responses with the description"},
+	{[]string{"github.com/prometheus", "go.opentelemetry.io/otel/exporters"}, "only the example server exports metrics"},
+	{[]string{"go.opentelemetry.io/otel/sdk"}, "the program chooses its SDK; httpserver/internal/tests uses one"},
+}
+
+// TestImportersDownloadLittle checks the packages that can be imported, and those that they
+// import, with their tests.
+func TestImportersDownloadLittle(t *testing.T) {
+	importable := slices.DeleteFunc(golist(t, "./..."), func(path string) bool {
+		return under(path, []string{module + "examples", module + "httpserver/internal/tests"})
+	})
+	if len(importable) < 10 {
+		t.Fatalf("only %d packages", len(importable))
+	}
+	for _, line := range golist(t, append([]string{"-test", "-f", "{{.ImportPath}}: {{join .Deps \" \"}}"}, importable...)...) {
+		path, dependencies, _ := strings.Cut(line, ": ")
+		for dependency := range strings.FieldsSeq(dependencies) {
+			for _, group := range notDownloaded {
+				if under(dependency, group.packages) {
+					t.Errorf("%s reaches %s, but must not: %s", path, dependency, group.reason)
+				}
+			}
+			if under(dependency, []string{module + "examples"}) {
+				t.Errorf("%s reaches %s, which needs all of these", path, dependency)
+			}
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // The description can be mounted on any path. It contains the prefix under which the
 // endpoints are mounted. The store and the authenticator are your own.
 func ExampleAPI_OpenAPI() {
-	api, err := httpserver.New(httpserver.Options{Store: &fakeStore{}, Auth: fakeAuth{}})
+	api, err := httpserver.New(httpserver.Options{Store: emptyStore{}, Auth: fakeAuth{}})
 	if err != nil {
 		panic(err)
 	}

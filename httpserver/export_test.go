@@ -1,14 +1,6 @@
 package httpserver
 
-import (
-	"net/http"
-	"reflect"
-
-	"github.com/rejoinhq/rejoin/httpserver/internal/httpjson"
-)
-
-// ErrorBody is the type of the body of every error response.
-var ErrorBody = reflect.TypeFor[httpjson.Error]()
+import "net/http"
 
 // EndReasons are all reasons that the last event of a stream can give.
 var EndReasons = []string{endTokenExpired, endUnauthenticated, endConsumerNotFound, endReplaced, endShutdown}
@@ -17,9 +9,6 @@ var EndReasons = []string{endTokenExpired, endUnauthenticated, endConsumerNotFou
 func (a *API) WithErrors(e func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return a.instrument("", a.withErrors(e))
 }
-
-// DocumentOverhead is the size that the cache adds to a document's bytes.
-const DocumentOverhead = documentOverhead
 
 // WithTimeout lets tests compare a deadlineContext with one of package context.
 var WithTimeout = withTimeout

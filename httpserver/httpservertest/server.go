@@ -83,6 +83,7 @@ func New(t testing.TB, change ...func(*httpserver.Options)) *Server {
 	s.API, err = httpserver.New(options)
 	s.must(err)
 	mux := http.NewServeMux()
+	mux.Handle(consumersPath, s.API.Handler(consumersPath)) // without it, the mux would redirect the bare prefix
 	mux.Handle(consumersPath+"/", s.API.Handler(consumersPath))
 	mux.Handle(recordsPath, s.API.Records(recordsPath))
 	mux.Handle(recordsPath+"/", s.API.Records(recordsPath))

@@ -45,7 +45,8 @@ func (t transaction) putAPIKeys(ctx context.Context, keys []consumer.APIKey) err
 			return consumer.ErrConflict
 		}
 	}
-	return t.logCommit(ctx)
+	t.logCommit()
+	return nil
 }
 
 // APIKeys implements [consumer.APIKeyStore].
@@ -90,6 +91,7 @@ func (s *Store) RevokeAPIKey(ctx context.Context, organizationID string, digest 
 		if known == 0 {
 			return consumer.ErrNotFound
 		}
-		return t.logCommit(ctx)
+		t.logCommit()
+		return nil
 	})
 }

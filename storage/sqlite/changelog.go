@@ -44,41 +44,62 @@ SELECT ` + schemaVersion + ` AS schema_version,
 	(SELECT group_concat(hash) FROM changes WHERE revision > ?1 AND kind = 1) AS consumers,
 	(SELECT group_concat(hash) FROM changes WHERE revision > ?1 AND kind = 2) AS distributions`
 
+// loggedChanges are the entries that a transaction adds to the log when it commits.
+type loggedChanges struct {
+	consumers, distributions []uint64 // hashes
+	nothing                  bool
+}
+
 // logConsumers adds entries for consumers to the log.
-func (t transaction) logConsumers(ctx context.Context, keys ...consumer.Key) error {
-	hashes := make([]uint64, len(keys))
-	for i, key := range keys {
-		hashes[i] = key.Hash()
+func (t transaction) logConsumers(keys ...consumer.Key) {
+	for _, key := range keys {
+		t.changes.consumers = append(t.changes.consumers, key.Hash())
 	}
-	return t.log(ctx, changedConsumer, hashes)
 }
 
 // logDistributions adds entries for distributions to the log.
-func (t transaction) logDistributions(ctx context.Context, rows []row.Row) error {
-	hashes := make([]uint64, len(rows))
-	for i, r := range rows {
+func (t transaction) logDistributions(rows ...row.Row) {
+	for _, r := range rows {
 		key := consumer.DistributionKey{OrganizationID: r.OrganizationID, Type: consumer.DistributionType(r.Type), ID: r.ID}
-		hashes[i] = key.Hash()
+		t.changes.distributions = append(t.changes.distributions, key.Hash())
 	}
-	return t.log(ctx, changedDistribution, hashes)
 }
 
 // logCommit adds an entry for a change that no snapshot shows.
-func (t transaction) logCommit(ctx context.Context) error {
-	return t.log(ctx, changedNothing, []uint64{0})
+func (t transaction) logCommit() { t.changes.nothing = true }
+
+// writeLog writes the entries.
+func (t transaction) writeLog(ctx context.Context) error {
+	c := t.changes
+	if len(c.consumers) == 0 && len(c.distributions) == 0 && !c.nothing {
+		return nil
+	}
+	if len(c.consumers) == 0 && len(c.distributions) == 0 {
+		if err := t.addToLog(ctx, changedNothing, []uint64{0}); err != nil {
+			return err
+		}
+	}
+	if err := t.addToLog(ctx, changedConsumer, c.consumers); err != nil {
+		return err
+	}
+	if err := t.addToLog(ctx, changedDistribution, c.distributions); err != nil {
+		return err
+	}
+	_, err := t.StmtxContext(ctx, t.truncateLog).ExecContext(ctx)
+	return err
 }
 
-func (t transaction) log(ctx context.Context, kind int, hashes []uint64) error {
+func (t transaction) addToLog(ctx context.Context, kind int, hashes []uint64) error {
+	if len(hashes) == 0 {
+		return nil
+	}
 	array := make([]byte, 0, 21*len(hashes)+2)
 	for _, hash := range hashes {
 		array = append(array, ',')
 		array = strconv.AppendInt(array, int64(hash), 10)
 	}
 	array[0] = '['
-	if _, err := t.StmtxContext(ctx, t.logChanges).ExecContext(ctx, kind, string(append(array, ']'))); err != nil {
-		return err
-	}
-	_, err := t.StmtxContext(ctx, t.truncateLog).ExecContext(ctx)
+	_, err := t.StmtxContext(ctx, t.logChanges).ExecContext(ctx, kind, string(append(array, ']')))
 	return err
 }
 

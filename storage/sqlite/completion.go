@@ -56,12 +56,13 @@ type completionStatements struct {
 }
 
 // Complete implements [consumer.Completer]. All writes to the database wait for each other.
+// Those that wait at the same time share a transaction, like small ones of [Store.Write].
 func (s *Store) Complete(ctx context.Context, c consumer.Completion) (result consumer.CompletionResult, err error) {
 	defer translateTo(&err, ctx, "complete admission")
 	if err := c.Validate(); err != nil {
 		return consumer.CompletionResult{}, err
 	}
-	err = s.transact(ctx, func(ctx context.Context, t transaction) (err error) {
+	err = s.transactShared(ctx, func(ctx context.Context, t transaction) (err error) {
 		if result, err = t.complete(ctx, c.Normalized()); err == nil && result.Repeated {
 			return errRollback
 		}

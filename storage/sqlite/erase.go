@@ -38,7 +38,8 @@ func (t transaction) erase(ctx context.Context, key consumer.Key) error {
 	if len(former) > 0 && former[0].SuccessorID != nil { // it may no longer have won an auction
 		changed = append(changed, consumer.Key{OrganizationID: key.OrganizationID, ConsumerID: *former[0].SuccessorID})
 	}
-	return t.logConsumers(ctx, changed...)
+	t.logConsumers(changed...)
+	return nil
 }
 
 // deleteRecords deletes the profile, all records, events and completions of a consumer.

@@ -33,7 +33,7 @@ func (s *Store) RecordEvent(ctx context.Context, e event.Event) (result event.Re
 	case err != nil:
 		return "", err
 	}
-	err = s.transact(ctx, func(ctx context.Context, t transaction) (err error) {
+	err = s.transactShared(ctx, func(ctx context.Context, t transaction) (err error) {
 		if result, err = t.recordEvent(ctx, e); err == nil && result != event.Applied {
 			return errRollback
 		}
@@ -77,7 +77,8 @@ func (t transaction) recordEvent(ctx context.Context, e event.Event) (event.Resu
 		return event.Applied, t.putFoldedDistribution(ctx, distribution)
 	}
 	if r.Record == nil {
-		return event.Applied, t.logCommit(ctx)
+		t.logCommit()
+		return event.Applied, nil
 	}
 	folded, err := t.fold(ctx, keys[0])
 	if err != nil {
@@ -86,7 +87,8 @@ func (t transaction) recordEvent(ctx context.Context, e event.Event) (event.Resu
 	if err := t.putFolded(ctx, folded.Affected(e)); err != nil {
 		return "", err
 	}
-	return event.Applied, t.logConsumers(ctx, keys...)
+	t.logConsumers(keys...)
+	return event.Applied, nil
 }
 
 // fold returns the records that follow from all events about a consumer.
@@ -119,7 +121,9 @@ func (t transaction) putFoldedDistribution(ctx context.Context, r row.Row) error
 	case err != nil:
 		return err
 	case changed == 0:
-		return t.logCommit(ctx)
+		t.logCommit()
+		return nil
 	}
-	return t.logDistributions(ctx, []row.Row{r})
+	t.logDistributions(r)
+	return nil
 }

@@ -39,5 +39,22 @@ const RequiredSchema = requiredSchema
 func (s *Store) Writer() *sqlx.DB  { return s.writer }
 func (s *Store) Readers() *sqlx.DB { return s.readers }
 
+// WaitingWrites returns how many small writes wait, the leader's own included.
+func (s *Store) WaitingWrites() int {
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
+	return len(s.group.waiting)
+}
+
+// Listeners returns how many calls of Changes follow the store.
+func (s *Store) Listeners() int {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	return len(s.feed.listeners)
+}
+
+// MaxSharedRecords is the size of the largest batch that shares a transaction.
+const MaxSharedRecords = maxSharedRecords
+
 // Translate lets tests translate errors that SQLite reports rarely.
 var Translate = translate

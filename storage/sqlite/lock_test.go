@@ -107,7 +107,8 @@ func TestReadsDoNotWaitForAWriter(t *testing.T) {
 }
 
 // TestWaitingWriteEndsWithItsContext holds the lock far longer than the test waits, and
-// cancels a write that waits for the lock and one that waits for the connection.
+// cancels a write that waits for the lock, one that waits to share its transaction, and a
+// large one that waits for the connection.
 func TestWaitingWriteEndsWithItsContext(t *testing.T) {
 	path := newPath(t)
 	store := newStore(t, path)
@@ -118,18 +119,22 @@ func TestWaitingWriteEndsWithItsContext(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
-	for n := range 2 {
-		go func() {
-			_, err := store.Write(ctx, aConsumer(fmt.Sprintf("cons_waiting_%d", n)))
-			failed <- err
-		}()
+	write := func(batch consumer.Batch) {
+		_, err := store.Write(ctx, batch)
+		failed <- err
 	}
-	for stats := store.Writer().Stats(); stats.InUse == 0 || stats.WaitCount == 0; stats = store.Writer().Stats() {
-		runtime.Gosched() // until one waits for the lock and the other for the connection
+	go write(aConsumer("cons_waiting_1"))
+	go write(aConsumer("cons_waiting_2"))
+	for store.Writer().Stats().InUse == 0 || store.WaitingWrites() < 2 {
+		runtime.Gosched() // until one waits for the lock and the other for the first one
+	}
+	go write(consumers("cons_waiting", sqlite.MaxSharedRecords+1))
+	for store.Writer().Stats().WaitCount == 0 {
+		runtime.Gosched()
 	}
 	begun := time.Now()
 	cancel()
-	for range 2 {
+	for range 3 {
 		if err := <-failed; !errors.Is(err, context.Canceled) {
 			t.Errorf("Write returned the error %v, want context.Canceled", err)
 		}

@@ -106,7 +106,8 @@ func (t transaction) merge(ctx context.Context, m consumer.Merge) (consumer.Writ
 		return consumer.WriteResult{}, err
 	}
 	result := consumer.WriteResult{Applied: applied, Stale: state.GuestRecords - applied}
-	return result, t.logConsumers(ctx, guest, consumer.Key{OrganizationID: m.OrganizationID, ConsumerID: m.ConsumerID})
+	t.logConsumers(guest, consumer.Key{OrganizationID: m.OrganizationID, ConsumerID: m.ConsumerID})
+	return result, nil
 }
 
 // mergeEvents moves the guest's events and updates what follows from the consumer's.

@@ -83,7 +83,8 @@ func (s *Store) Purge(ctx context.Context, p consumer.Purge) (result consumer.Pu
 		if err != nil || result == (consumer.PurgeResult{}) {
 			return err
 		}
-		return t.logCommit(ctx)
+		t.logCommit()
+		return nil
 	})
 	if err != nil {
 		return consumer.PurgeResult{}, err

@@ -33,6 +33,7 @@ type Store struct {
 	closed  atomic.Bool
 
 	writes writePreparer
+	group  writeGroup
 	feed   *feed
 	log    changeLog // guarded by feed.mu
 	// pollInterval is never 0.
@@ -70,7 +71,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 
 // connect creates the handles. It does not access the database.
 func connect(options Options) (*Store, error) {
-	s := &Store{writes: writePreparer{slot: newSemaphore(1)}, feed: newFeed(), pollInterval: options.pollInterval()}
+	s := &Store{writes: writePreparer{slot: newSemaphore(1)}, group: writeGroup{leader: newSemaphore(1)}, feed: newFeed(), pollInterval: options.pollInterval()}
 	var err error
 	if options.Path == Memory {
 		err = s.connectMemory()

@@ -12,6 +12,7 @@ import (
 type transaction struct {
 	*sqlx.Tx
 	writeStatements
+	changes *loggedChanges
 }
 
 // errRollback makes transact undo the transaction and return nil.
@@ -35,7 +36,7 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, transacti
 	// context: for each of them the driver would start a goroutine. When the context
 	// ends, database/sql rolls the transaction back and the next statement fails.
 	unwatched := context.WithoutCancel(ctx)
-	t := transaction{tx, *statements}
+	t := transaction{tx, *statements, new(loggedChanges)}
 	if err := t.requireSchema(unwatched); err != nil {
 		return err
 	}
@@ -45,7 +46,15 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, transacti
 		}
 		return err
 	}
-	return tx.Commit()
+	return t.commit(unwatched)
+}
+
+// commit writes what was logged and commits.
+func (t transaction) commit(ctx context.Context) error {
+	if err := t.writeLog(ctx); err != nil {
+		return err
+	}
+	return t.Commit()
 }
 
 func (s *Store) begin(ctx context.Context) (*sqlx.Tx, error) {

@@ -7,8 +7,9 @@ import (
 	"github.com/rejoinhq/rejoin/storage/internal/row"
 )
 
-// Write implements [consumer.Writer]. All writes to the database wait for each other, and
-// each waits for the disk, so a batch is much faster than its records one by one.
+// Write implements [consumer.Writer]. All writes to the database wait for each other and for the
+// disk. Small writes of this Store that wait at the same time share one transaction, each
+// with its own result. A batch is much faster than its records one after another.
 func (s *Store) Write(ctx context.Context, batch consumer.Batch) (result consumer.WriteResult, err error) {
 	defer translateTo(&err, ctx, "write")
 	batch, err = batch.Prepare()
@@ -16,7 +17,11 @@ func (s *Store) Write(ctx context.Context, batch consumer.Batch) (result consume
 		return consumer.WriteResult{}, err
 	}
 	keys, applied := batch.ConsumerKeys(), 0
-	err = s.transact(ctx, func(ctx context.Context, t transaction) error {
+	transact := s.transactShared
+	if batch.Records()+len(batch.APIKeys) > maxSharedRecords {
+		transact = s.transact
+	}
+	err = transact(ctx, func(ctx context.Context, t transaction) error {
 		merged, err := t.merged(ctx, keys)
 		if err != nil {
 			return err
@@ -50,15 +55,14 @@ func (t transaction) putRecords(ctx context.Context, rows row.Rows, keys []consu
 		applied += n
 	}
 	if applied > 0 {
-		if err := t.logConsumers(ctx, keys...); err != nil {
-			return 0, err
-		}
+		t.logConsumers(keys...)
 	}
 	n, err := t.put(ctx, t.distributions, rows.Distributions)
 	if err != nil || n == 0 {
 		return applied, err
 	}
-	return applied + n, t.logDistributions(ctx, rows.Distributions)
+	t.logDistributions(rows.Distributions...)
+	return applied + n, nil
 }
 
 // put returns how many of the rows changed what is stored.

@@ -1,0 +1,3 @@
+// Package observe holds the tests of httpserver/internal/observe. Package tests says why they
+// are here.
+package observe

@@ -27,6 +27,8 @@ func fill(t *testing.T, raw *pgxpool.Pool) {
 			SELECT 'org_' || n % 10, 'queue', 'queue_' || n, n, 0, n, sha256(n::text::bytea), '{"type":"queue"}' FROM generate_series(1, 30000) AS n`,
 		`INSERT INTO events
 		SELECT 'org_1', 'event_' || n, 'cons_' || n % 5000, 'queue', 'queue_' || n % 7, '{}' FROM generate_series(1, 20000) AS n`,
+		`INSERT INTO completions
+			SELECT 'org_' || n % 10, 'cons_' || n, 'queue', 'queue_1', sha256(n::text::bytea), 'order_' || n, n, 'participation' FROM generate_series(1, 30000) AS n`,
 		`INSERT INTO former_consumers
 			SELECT 'org_' || n % 10, sha256(n::text::bytea), CASE WHEN n % 2 = 0 THEN 'cons_' || n END FROM generate_series(1, 30000) AS n`,
 		`INSERT INTO api_keys

@@ -166,8 +166,8 @@ func TestKeysBeginWithTheOrganization(t *testing.T) {
 		FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
 		WHERE i.indisprimary AND i.indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
 			AND i.indrelid <> 'rejoin_schema_version'::regclass`)
-	if len(tables) != 7 {
-		t.Fatalf("%d tables, want 7", len(tables))
+	if len(tables) != 8 {
+		t.Fatalf("%d tables, want 8", len(tables))
 	}
 	for _, table := range tables {
 		if name, first, _ := strings.Cut(table, " "); first != "organization_id" {

@@ -16,6 +16,10 @@ type ChangeFeed interface {
 	// change can be read: a Snapshot that begins after the call shows it. It may also name
 	// consumers that did not change. A purge is not a change.
 	//
+	// It calls Changed for a change that the Store itself made before the method that made
+	// the change returns, so that what a process wrote shows in its next response. The
+	// exceptions are a Store that reads from a replica, and a transaction of the caller.
+	//
 	// If Changes cannot tell what changed, it calls Following again. If it cannot follow
 	// the database, it calls Lost, tries again, and calls Following when it succeeds. It
 	// returns [ErrSchema] if the database does not have the schema of the program, and
@@ -25,9 +29,6 @@ type ChangeFeed interface {
 
 // ExactChangeFeed is a [ChangeFeed] with which a listener can decide how current it is.
 // storage/sqlite implements it. Find it with a type assertion.
-//
-// It calls Changed for a change that the Store itself made before the method that made the
-// change returns. So what a process wrote shows in its next response.
 type ExactChangeFeed interface {
 	ChangeFeed
 	// CatchUp returns nil once the listeners have been notified of every change that this

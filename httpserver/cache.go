@@ -35,7 +35,8 @@ type CacheOptions struct {
 	// of it is not cached. Default: 64 MiB.
 	MaxBytes int64
 	// MaxStaleness bounds the age of a response: it shows everything that was committed
-	// MaxStaleness before the request. Zero means that every response is exact, which
+	// MaxStaleness before the request, and whatever the feed reported at once, such as what
+	// Options.Store itself wrote (see [consumer.ChangeFeed]). Zero means that every response is exact, which
 	// requires that Options.Changes is a [consumer.ExactChangeFeed]. Otherwise MaxStaleness
 	// must be longer than the feed takes to confirm that it follows (see
 	// [consumer.ChangeListener]), or nothing is ever served from the cache.

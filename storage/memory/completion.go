@@ -29,7 +29,7 @@ func (m *Store) Complete(ctx context.Context, c consumer.Completion) (consumer.C
 		return consumer.CompletionResult{}, err
 	}
 	c = c.Normalized()
-	end, err := m.begin(ctx)
+	end, err := m.beginChange(ctx)
 	if err != nil {
 		return consumer.CompletionResult{}, err
 	}

@@ -38,7 +38,7 @@ func (m *Store) RecordEvent(ctx context.Context, e event.Event) (event.Result, e
 	default:
 		e = prepared
 	}
-	end, err := m.begin(ctx)
+	end, err := m.beginChange(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -94,6 +94,22 @@ func (m *Store) begin(ctx context.Context) (end func(), err error) {
 	return m.mu.Unlock, nil
 }
 
+// beginChange is like begin. The function that it returns also notifies the followers of
+// what the call changed.
+func (m *Store) beginChange(ctx context.Context) (end func(), err error) {
+	unlock, err := m.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		followers := slices.Collect(maps.Keys(m.followers))
+		unlock()
+		for _, f := range followers {
+			m.deliver(f)
+		}
+	}, nil
+}
+
 // Consumer implements [consumer.Reader].
 func (m *Store) Consumer(ctx context.Context, key consumer.Key) (consumer.Consumer, error) {
 	s, err := m.Snapshot(ctx, key)
@@ -242,7 +258,7 @@ func (m *Store) Write(ctx context.Context, batch consumer.Batch) (consumer.Write
 	if err != nil {
 		return consumer.WriteResult{}, err
 	}
-	end, err := m.begin(ctx)
+	end, err := m.beginChange(ctx)
 	if err != nil {
 		return consumer.WriteResult{}, err
 	}
@@ -348,7 +364,7 @@ func (m *Store) Erase(ctx context.Context, key consumer.Key) error {
 	if err := key.Validate(); err != nil {
 		return err
 	}
-	end, err := m.begin(ctx)
+	end, err := m.beginChange(ctx)
 	if err != nil {
 		return err
 	}
@@ -383,7 +399,7 @@ func (m *Store) Merge(ctx context.Context, merge consumer.Merge) (consumer.Write
 	if err := merge.Validate(); err != nil {
 		return consumer.WriteResult{}, err
 	}
-	end, err := m.begin(ctx)
+	end, err := m.beginChange(ctx)
 	if err != nil {
 		return consumer.WriteResult{}, err
 	}
@@ -652,7 +668,6 @@ func copyOf[T any](p *T) *T {
 // follower is a call to Changes.
 type follower struct {
 	pending consumer.Change // guarded by the model's lock
-	awake   chan struct{}   // holds a token while something is pending
 
 	delivering sync.Mutex // held while the listener is called
 	listener   consumer.ChangeListener
@@ -660,7 +675,7 @@ type follower struct {
 
 // Changes implements [consumer.ChangeFeed].
 func (m *Store) Changes(ctx context.Context, listener consumer.ChangeListener) error {
-	f := &follower{awake: make(chan struct{}, 1), listener: listener}
+	f := &follower{listener: listener}
 	f.delivering.Lock()
 	end, err := m.begin(ctx)
 	if err != nil {
@@ -683,10 +698,9 @@ func (m *Store) Changes(ctx context.Context, listener consumer.ChangeListener) e
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-f.awake:
 		case <-tick.C:
+			m.deliver(f)
 		}
-		m.deliver(f)
 	}
 }
 
@@ -731,10 +745,6 @@ func (m *Store) changed(distributions []consumer.Distribution, keys ...consumer.
 		}
 		for _, d := range distributions {
 			f.pending.Distributions = append(f.pending.Distributions, d.Key().Hash())
-		}
-		select {
-		case f.awake <- struct{}{}:
-		default:
 		}
 	}
 }

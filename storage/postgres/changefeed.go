@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +18,10 @@ import (
 // Every transaction notifies a channel of the records that it changes. The server delivers
 // the notification to the current listeners when the transaction is committed, and only
 // then. A feed whose connection was lost misses notifications, and its listener is told so.
+//
+// The feeds of a Store are also notified of its own changes directly, so that what a process
+// wrote shows in its next response. The server's notification of the same change follows. It
+// is not ignored: it is the only one if the response to COMMIT was lost.
 
 const (
 	// maxReconnectPause is the longest pause between two attempts to connect.
@@ -44,17 +49,43 @@ func defaultFeedTimeouts() feedTimeouts {
 	return feedTimeouts{probe: 400 * time.Millisecond, response: 5 * time.Second, replica: time.Minute}
 }
 
+// feeds are the feeds of a Store that are followed.
+type feeds struct {
+	mu       sync.Mutex // held while a listener is called
+	followed map[*feed]struct{}
+}
+
+// changed notifies the listeners of a change.
+func (f *feeds) changed(change consumer.Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for one := range f.followed {
+		one.listener.Changed(change)
+	}
+}
+
 // feed is one call of Changes.
 type feed struct {
 	*Store
-	consumer.ChangeListener
+	listener consumer.ChangeListener
 	timeouts feedTimeouts
+}
+
+// notify calls the listener while no one else does.
+func (f *feed) notify(call func(consumer.ChangeListener)) {
+	f.feeds.mu.Lock()
+	defer f.feeds.mu.Unlock()
+	call(f.listener)
 }
 
 // Changes implements [consumer.ChangeFeed]. Each call has a connection of its own, in addition
 // to [Options.MaxConnections], and replaces it when it is lost. With a replica, Changes
 // reports a change when the replica has it. If several replicas share one name, that is the
 // replica that was asked.
+//
+// Without a replica, a change of this Store is reported before the method that made it
+// returns, and once more when the server notifies of it. One in a transaction of the caller,
+// such as [Store.WriteTx], is reported when the server notifies of it, soon after the commit.
 func (s *Store) Changes(ctx context.Context, listener consumer.ChangeListener) error {
 	return s.changes(ctx, listener, defaultFeedTimeouts())
 }
@@ -63,14 +94,14 @@ func (s *Store) changes(ctx context.Context, listener consumer.ChangeListener, t
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.lifetime, cancel)()
-	err := feed{s, listener, timeouts}.run(ctx)
+	err := (&feed{s, listener, timeouts}).run(ctx)
 	if s.lifetime.Err() != nil {
 		return fmt.Errorf("follow changes: %w: the store was closed", consumer.ErrUnavailable)
 	}
 	return translate(ctx, "follow changes", err)
 }
 
-func (f feed) run(ctx context.Context) error {
+func (f *feed) run(ctx context.Context) error {
 	for {
 		followed, err := f.follow(ctx)
 		if ended := ctx.Err(); ended != nil {
@@ -92,7 +123,7 @@ func (f feed) run(ctx context.Context) error {
 }
 
 // follow listens on one connection until it is lost.
-func (f feed) follow(ctx context.Context) (followed bool, err error) {
+func (f *feed) follow(ctx context.Context) (followed bool, err error) {
 	conn, err := pgx.ConnectConfig(ctx, f.listening.Copy())
 	if err != nil {
 		return false, err
@@ -102,8 +133,14 @@ func (f feed) follow(ctx context.Context) (followed bool, err error) {
 	if err := f.listen(ctx, &p); err != nil {
 		return false, err
 	}
-	f.Following()
-	defer f.Lost()
+	f.notify(func(l consumer.ChangeListener) {
+		l.Following()
+		f.feeds.followed[f] = struct{}{}
+	})
+	defer f.notify(func(l consumer.ChangeListener) {
+		delete(f.feeds.followed, f)
+		l.Lost()
+	})
 	p.sent = time.Now()
 	for {
 		n, err := p.next(ctx)
@@ -113,12 +150,14 @@ func (f feed) follow(ctx context.Context) (followed bool, err error) {
 		if err := f.awaitReplica(ctx, conn); err != nil {
 			return true, err
 		}
-		if !isEmpty(n.change) {
-			f.Changed(n.change)
-		}
-		if !n.confirmed.IsZero() {
-			f.Confirmed(n.confirmed)
-		}
+		f.notify(func(l consumer.ChangeListener) {
+			if !isEmpty(n.change) {
+				l.Changed(n.change)
+			}
+			if !n.confirmed.IsZero() {
+				l.Confirmed(n.confirmed)
+			}
+		})
 	}
 }
 
@@ -128,7 +167,7 @@ func closeConnection(conn *pgx.Conn) {
 	_ = conn.Close(ctx) // the server notices in any case
 }
 
-func (f feed) listen(ctx context.Context, p *probe) error {
+func (f *feed) listen(ctx context.Context, p *probe) error {
 	requests, cancel := context.WithTimeout(ctx, f.timeouts.response)
 	defer cancel()
 	var version int64
@@ -149,7 +188,7 @@ func (f feed) listen(ctx context.Context, p *probe) error {
 
 // verify makes sure that the connection receives the notifications of other connections. It
 // doesn't if it leads to another database, or through a pooler in transaction mode.
-func (f feed) verify(ctx context.Context, p *probe) error {
+func (f *feed) verify(ctx context.Context, p *probe) error {
 	if _, err := f.primary.Exec(ctx, p.statement()); err != nil {
 		return err
 	}
@@ -241,7 +280,7 @@ func (p *probe) statement() string { return `NOTIFY ` + channel + `, '` + p.payl
 
 // awaitReplica returns when the replica shows what was committed before the call. Meanwhile
 // the connection receives notifications of later commits.
-func (f feed) awaitReplica(ctx context.Context, conn *pgx.Conn) error {
+func (f *feed) awaitReplica(ctx context.Context, conn *pgx.Conn) error {
 	if f.reading == f.primary {
 		return nil
 	}
@@ -265,7 +304,7 @@ func (f feed) awaitReplica(ctx context.Context, conn *pgx.Conn) error {
 // where the next record begins. If the last record fills its page, that is after the header
 // of the next page, and the replica gets there with the next record only. No record ends
 // within a header, or so soon after one that it is not the first record to end there.
-func (f feed) writePosition(ctx context.Context, conn *pgx.Conn) (position int64, err error) {
+func (f *feed) writePosition(ctx context.Context, conn *pgx.Conn) (position int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeouts.response)
 	defer cancel()
 	var page int64
@@ -282,7 +321,7 @@ func (f feed) writePosition(ctx context.Context, conn *pgx.Conn) (position int64
 // replayed reports whether the replica has reached a position of the log. It returns false if
 // the replica doesn't respond. A server that replays nothing is not a replica, or not one any
 // more, and counts as having reached every position.
-func (f feed) replayed(ctx context.Context, position int64) (reached bool) {
+func (f *feed) replayed(ctx context.Context, position int64) (reached bool) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeouts.response)
 	defer cancel()
 	err := f.reading.QueryRow(ctx,

@@ -27,6 +27,7 @@ type Store struct {
 
 	snapshots *batcher        // reads from reading
 	listening *pgx.ConnConfig // of the connections that receive notifications
+	feeds     feeds
 	lifetime  context.Context // ends when the store is closed
 	end       context.CancelFunc
 }
@@ -81,6 +82,7 @@ func newStore(options Options) (*Store, error) {
 
 func openStore(primary, reading *pgxpool.Pool, listening *pgx.ConnConfig) *Store {
 	s := &Store{primary: primary, reading: reading, listening: listening, snapshots: newBatcher(reading)}
+	s.feeds.followed = make(map[*feed]struct{})
 	s.lifetime, s.end = context.WithCancel(context.Background())
 	return s
 }

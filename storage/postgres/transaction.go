@@ -41,13 +41,23 @@ func (t transaction) changedDistributions(rows []row.Row) {
 // rollbackTimeout bounds a rollback. Then the connection is closed instead.
 const rollbackTimeout = time.Second
 
-// transact runs do in a transaction and commits it. It rolls back when do fails or the
-// context ends.
+// transact runs do in a transaction and commits it, and notifies the feeds of this Store. It
+// rolls back when do fails or the context ends.
 func (s *Store) transact(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
+	var change consumer.Change
 	err := withConnection(ctx, s.primary, func(conn *pgx.Conn) error {
-		return newTransaction(conn).attempt(ctx, locks, do)
+		t := newTransaction(conn)
+		err := t.attempt(ctx, locks, do)
+		change = *t.change
+		return err
 	})
-	return explainSchema(ctx, s.primary, err)
+	if err != nil {
+		return explainSchema(ctx, s.primary, err)
+	}
+	if s.reading == s.primary && !isEmpty(change) { // a replica does not show the change yet
+		s.feeds.changed(change)
+	}
+	return nil
 }
 
 func (t transaction) attempt(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rejoinhq/rejoin/consumer"
+	"github.com/rejoinhq/rejoin/consumer/event"
 )
 
 // feedTimeout is how long a case waits for a notification.
@@ -60,6 +61,64 @@ func changeFeedCases() []storeCase {
 		{"a listener is not called after Changes returned", testListenerLeaves},
 		{"Confirmed is called repeatedly", testConfirmed},
 		{"no change of concurrent writers is missed", testNoChangeIsMissed},
+	}
+}
+
+// ownChangeCases are about changes that the store itself makes.
+func ownChangeCases() []storeCase {
+	one := together(profiles(profile()), participations(admitted()))
+	return []storeCase{
+		{"a write is reported before it returns", toldAtOnceOf(one, func(t *testing.T, store consumer.Store) {
+			write(t, store, participations(participation(becoming(consumer.StatusLeft, at(1)))))
+		}, person)},
+		{"a distribution is reported before its write returns", func(t *testing.T, store consumer.Store) {
+			moved := queue(serving(1, at(1)))
+			l := follow(t, store)
+			write(t, store, distributions(moved))
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if hash := moved.Key().Hash(); !slices.Contains(l.distributions, hash) {
+				t.Errorf("the distributions %x were reported, want %x among them", l.distributions, hash)
+			}
+		}},
+		{"an erasure is reported before it returns", toldAtOnceOf(one, func(t *testing.T, store consumer.Store) {
+			erase(t, store, organization, person)
+		}, person)},
+		{"a merge is reported before it returns", toldAtOnceOf(together(one, movedToOther(one)), func(t *testing.T, store consumer.Store) {
+			if _, err := store.Merge(t.Context(), consumer.Merge{OrganizationID: organization, GuestID: otherPerson, ConsumerID: person}); err != nil {
+				t.Errorf("Merge: %v", err)
+			}
+		}, person, otherPerson)},
+		{"an event is reported before its recording returns", toldAtOnceOf(consumer.Batch{}, func(t *testing.T, store consumer.Store) {
+			if _, ok := store.(event.Recorder); !ok {
+				t.Skip("the store does not record events")
+			}
+			recordAll(t, store, about(event.ConsumerCreated, "created", 1))
+		}, person)},
+		{"a completion is reported before it returns", toldAtOnceOf(one, func(t *testing.T, store consumer.Store) {
+			if _, ok := store.(consumer.Completer); !ok {
+				t.Skip("the store does not complete admissions")
+			}
+			wantCompleted(t, store, completion())
+		}, person)},
+	}
+}
+
+// toldAtOnceOf makes a change while a listener follows, and requires that its notification
+// has come when the change returns.
+func toldAtOnceOf(before consumer.Batch, change func(*testing.T, consumer.Store), consumers ...string) func(*testing.T, consumer.Store) {
+	return func(t *testing.T, store consumer.Store) {
+		write(t, store, before)
+		l := follow(t, store)
+		change(t, store)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, id := range consumers {
+			hash := consumer.Key{OrganizationID: organization, ConsumerID: id}.Hash()
+			if !slices.Contains(l.told, hash) {
+				t.Errorf("%s was not reported when the change returned", id)
+			}
+		}
 	}
 }
 

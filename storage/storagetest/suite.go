@@ -60,14 +60,20 @@ type storeCase struct {
 	test func(t *testing.T, store consumer.Store)
 }
 
-// topic is a group of cases for a store with any of some roles.
+// topic is a group of cases for a store with any of some roles, and all of others.
 type topic struct {
 	name  string
 	roles []string
 	cases []storeCase
+	all   []string
 }
 
 func (topic topic) concerns(tested map[string]bool) bool {
+	for _, role := range topic.all {
+		if !tested[role] {
+			return false
+		}
+	}
 	for _, role := range topic.roles {
 		if tested[role] {
 			return true
@@ -78,28 +84,29 @@ func (topic topic) concerns(tested map[string]bool) bool {
 
 func topics() []topic {
 	return []topic{
-		{"profile", []string{reader}, profileCases()},
-		{"lookup", []string{bulkReader}, lookupCases()},
-		{"snapshot", []string{reader}, snapshotCases()},
-		{"export", []string{lifecycle}, exportCases()},
-		{"write", []string{writer}, writeCases()},
-		{"convergence", []string{writer}, convergenceCases()},
-		{"bulk", []string{writer}, bulkCases()},
-		{"distribution", []string{writer, reader, lifecycle, distributionReader}, distributionCases()},
-		{"merge", []string{lifecycle}, mergeCases()},
-		{"alias", []string{writer, lifecycle}, aliasCases()},
-		{"erase", []string{lifecycle}, eraseCases()},
-		{"purge", []string{lifecycle}, purgeCases()},
-		{"api key", []string{apiKeyFinder, apiKeyStore}, apiKeyCases()},
-		{"text", []string{writer, reader}, textCases()},
-		{"time", []string{writer, reader}, timeCases()},
-		{"decimal", []string{writer, reader}, decimalCases()},
-		{"isolation", []string{writer, reader, bulkReader, lifecycle, apiKeyStore}, isolationCases()},
-		{"context", []string{writer, reader, bulkReader, lifecycle, apiKeyFinder, apiKeyStore, changeFeed}, contextCases()},
-		{"change feed", []string{changeFeed}, changeFeedCases()},
-		{"event", []string{eventRecorder}, eventCases()},
-		{"completion", []string{completer}, completionCases()},
-		{"concurrency", []string{writer, reader, lifecycle}, concurrencyCases()},
+		{name: "profile", roles: []string{reader}, cases: profileCases()},
+		{name: "lookup", roles: []string{bulkReader}, cases: lookupCases()},
+		{name: "snapshot", roles: []string{reader}, cases: snapshotCases()},
+		{name: "export", roles: []string{lifecycle}, cases: exportCases()},
+		{name: "write", roles: []string{writer}, cases: writeCases()},
+		{name: "convergence", roles: []string{writer}, cases: convergenceCases()},
+		{name: "bulk", roles: []string{writer}, cases: bulkCases()},
+		{name: "distribution", roles: []string{writer, reader, lifecycle, distributionReader}, cases: distributionCases()},
+		{name: "merge", roles: []string{lifecycle}, cases: mergeCases()},
+		{name: "alias", roles: []string{writer, lifecycle}, cases: aliasCases()},
+		{name: "erase", roles: []string{lifecycle}, cases: eraseCases()},
+		{name: "purge", roles: []string{lifecycle}, cases: purgeCases()},
+		{name: "api key", roles: []string{apiKeyFinder, apiKeyStore}, cases: apiKeyCases()},
+		{name: "text", roles: []string{writer, reader}, cases: textCases()},
+		{name: "time", roles: []string{writer, reader}, cases: timeCases()},
+		{name: "decimal", roles: []string{writer, reader}, cases: decimalCases()},
+		{name: "isolation", roles: []string{writer, reader, bulkReader, lifecycle, apiKeyStore}, cases: isolationCases()},
+		{name: "context", roles: []string{writer, reader, bulkReader, lifecycle, apiKeyFinder, apiKeyStore, changeFeed}, cases: contextCases()},
+		{name: "change feed", roles: []string{changeFeed}, cases: changeFeedCases()},
+		{name: "own changes", all: []string{changeFeed, writer, lifecycle}, roles: []string{changeFeed}, cases: ownChangeCases()},
+		{name: "event", roles: []string{eventRecorder}, cases: eventCases()},
+		{name: "completion", roles: []string{completer}, cases: completionCases()},
+		{name: "concurrency", roles: []string{writer, reader, lifecycle}, cases: concurrencyCases()},
 	}
 }
 

@@ -316,14 +316,17 @@ func TestPageAccessibility(t *testing.T) {
 			}
 			evaluate[bool](b, `Promise.all(document.getAnimations().map(a => a.finished)).then(() => true)`)
 			evaluate[bool](b, script+"; true")
-			found := evaluate[[]string](b, `axe.run(document, { resultTypes: ["violations"] }).then(r => r.violations.flatMap(
-				v => v.nodes.map(n => v.impact + " " + v.id + ": " + n.target.join(" ") + " " + n.failureSummary)))`)
+			found := evaluate[[]string](b, axeViolations)
 			if len(found) > 0 {
 				t.Errorf("%s, %s:\n%s", address, scheme, strings.Join(found, "\n"))
 			}
 		}
 	}
 }
+
+// axeViolations returns what axe-core finds, once its script has run in the page.
+const axeViolations = `axe.run(document, { resultTypes: ["violations"] }).then(r => r.violations.flatMap(
+	v => v.nodes.map(n => v.impact + " " + v.id + ": " + n.target.join(" ") + " " + n.failureSummary)))`
 
 // axeScript installs axe-core from npm's registry. A test that nobody asked for uses no
 // network, so it needs REJOIN_TEST_NPM.

@@ -11,7 +11,7 @@ import { randomBytes } from "node:crypto";
 import { argv, env, exit } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { components } from "./records.js";
+import type { components } from "./src/records.js";
 
 type Batch = components["schemas"]["Batch"];
 type Participation = components["schemas"]["Participation"];

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { env } from "node:process";
 
-import { ApiError, getConsumerProfile, lookupConsumer, resume, watchActive } from "./client.js";
+import { createClient } from "@rejoinhq/client";
+import { lookupConsumer } from "@rejoinhq/client/server";
 
 function required(name: string): string {
   const value = env[name];
@@ -16,35 +17,45 @@ function required(name: string): string {
 }
 
 const baseUrl = required("BASE_URL");
-const accessToken = required("ACCESS_TOKEN");
-const caller = { baseUrl, publishableKey: required("PUBLISHABLE_KEY"), accessToken: () => accessToken };
-const server = { baseUrl, secretKey: required("SECRET_KEY") };
-
-const { consumer, active, journeys } = await getConsumerProfile(caller);
-console.log(`Welcome, ${consumer.fullName ?? "Guest"}`);
-for (const journey of journeys) {
-  console.log(`  ${journey.participation.type} ${journey.participation.id}: ${journey.sequenceStage}`);
-}
-const admission = resume(journeys);
-console.log(admission ? `Continue to checkout for ${admission.distributionId}` : "No admission yet");
-
-const found = await lookupConsumer(server, consumer.id);
-assert.deepEqual({ ...consumer, createdAt: found?.createdAt }, found, "the look-up shows the same profile");
-assert.equal(await lookupConsumer(server, "cons_nobody_has_this_id"), null);
-await assert.rejects(lookupConsumer({ ...server, secretKey: "sk_test_nobody_has_this_key" }, consumer.id), {
-  status: 401,
-  error: "Secret key required",
+const secretKey = required("SECRET_KEY");
+const client = createClient({
+  baseUrl,
+  publishableKey: required("PUBLISHABLE_KEY"),
+  accessToken: required("ACCESS_TOKEN"),
+  onResume: (admission) => `Continue to checkout for ${admission.distributionId}`,
 });
 
-try {
-  for await (const state of watchActive(caller, AbortSignal.timeout(10_000))) {
-    assert.deepEqual(state, active, "the stream begins with the same state");
-    console.log("The event stream begins with the same state");
+const me = await client.consumer.getMe();
+console.log(`Welcome, ${me.fullName ?? "Guest"}`);
+for (const journey of me.journeys) {
+  console.log(`  ${journey.participation.type} ${journey.participation.id}: ${journey.sequenceStage}`);
+}
+const admission = me.journeys.find((j) => j.journeyStage === "admitted")?.admission;
+console.log(admission ? client.checkout.resume(admission) : "No admission yet");
+
+const { id, email, phone, fullName, createdAt } = me;
+assert.deepEqual(await lookupConsumer({ baseUrl, secretKey }, id), { id, email, phone, fullName, createdAt }, "the look-up shows the same profile");
+assert.equal(await lookupConsumer({ baseUrl, secretKey }, "cons_nobody_has_this_id"), null);
+await assert.rejects(lookupConsumer({ baseUrl, secretKey: "sk_test_nobody_has_this_key" }, id), { status: 401, error: "Secret key required" });
+
+// The first document is read, the second one is what the engine of this example writes.
+const recordsUrl = required("RECORDS_URL");
+let versions = 0;
+for await (const version of client.consumer.watch({ signal: AbortSignal.timeout(30_000) })) {
+  assert.equal(version.id, id);
+  if (++versions === 2) {
+    assert.ok(version.journeys.some((j) => j.participation.id === "queue_live"));
+    console.log("A change came over the event stream");
     break;
   }
-} catch (error) {
-  if (!(error instanceof ApiError) || error.error !== "Not found") {
-    throw error;
-  }
-  console.log("This server has no event stream");
+  const now = new Date().toISOString();
+  const response = await fetch(recordsUrl, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${secretKey}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ consumers: [{ id, participations: [{
+      type: "queue", id: "queue_live", experienceId: "exp_live", sequenceId: "seq_live", status: "QUEUED", enteredAt: now, position: 3, updatedAt: now,
+    }] }] }),
+  });
+  assert.equal(response.status, 200);
 }
+assert.equal(versions, 2, "the client ends when it is told to, and not before");

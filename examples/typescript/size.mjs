@@ -1,0 +1,30 @@
+// Prints the sizes of the bundles that a browser loads, and fails if one is over 5,000 bytes
+// compressed.
+
+import { gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+const limit = 5000;
+
+for (const [name, code] of Object.entries({
+  client: `export { createClient } from "./build/src/index.js"`,
+  "client and React hook": `export { createClient } from "./build/src/index.js"; export * from "./build/src/react.js"`,
+})) {
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: import.meta.dirname },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    external: ["react"],
+    write: false,
+  });
+  const [{ contents }] = outputFiles;
+  const compressed = gzipSync(contents, { level: 9 }).length;
+  console.log(`${name}: ${contents.length} B minified, ${compressed} B compressed`);
+  if (compressed > limit) {
+    process.exitCode = 1;
+    console.error(`${name} must not take more than ${limit} B compressed`);
+  }
+}

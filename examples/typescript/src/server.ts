@@ -1,0 +1,38 @@
+// For servers only: a secret key must never reach a browser.
+
+import { check } from "./environment.js";
+import { errorOf, NetworkError } from "./errors.js";
+import type { Consumer } from "./types.js";
+
+export { ApiError, NetworkError } from "./errors.js";
+export type { Consumer } from "./types.js";
+
+export interface LookupOptions {
+  /** Where the API is mounted, such as "https://shop.example.com/api/v1/consumers". */
+  baseUrl: string;
+  /** Begins with `sk_`. */
+  secretKey: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * Looks up the profile of any consumer of the key's organization, or null if there is none.
+ * It throws an ApiError for another response, and a NetworkError without one.
+ */
+export async function lookupConsumer(options: LookupOptions, consumerId: string): Promise<Consumer | null> {
+  const { baseUrl, secretKey, signal = null } = options;
+  let response;
+  try {
+    response = await fetch(`${baseUrl}/${encodeURIComponent(consumerId)}`, { headers: { Authorization: `Bearer ${secretKey}` }, signal });
+  } catch (error) {
+    if (signal) check(signal);
+    throw new NetworkError(error);
+  }
+  if (response.status === 404) {
+    return null;
+  }
+  if (!response.ok) {
+    throw await errorOf(response, Date.now());
+  }
+  return (await response.json()) as Consumer;
+}

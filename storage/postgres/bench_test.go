@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rejoinhq/rejoin/consumer"
 	"github.com/rejoinhq/rejoin/storage/postgres"
@@ -38,8 +41,8 @@ func benchmarkStore(b *testing.B) *postgres.Store {
 	return newStore(b, postgrestest.Start(b, "fsync=on", "full_page_writes=on").URL(b))
 }
 
-// BenchmarkConcurrentWrites measures concurrent writes of one record each. Each of them
-// notifies the server's listeners.
+// BenchmarkConcurrentWrites measures concurrent writes of one record each, while the Store's own
+// feed is followed, and bare statements that put the same rows.
 func BenchmarkConcurrentWrites(b *testing.B) {
 	for _, fsync := range []string{"on", "off"} {
 		b.Run("fsync="+fsync, func(b *testing.B) {
@@ -47,6 +50,7 @@ func BenchmarkConcurrentWrites(b *testing.B) {
 			newStore(b, url)
 			for _, writers := range []int{1, 8, 32} {
 				b.Run(fmt.Sprintf("%d writers", writers), func(b *testing.B) { benchmarkWriters(b, url, writers) })
+				b.Run(fmt.Sprintf("%d bare", writers), func(b *testing.B) { benchmarkBare(b, url, writers) })
 			}
 		})
 	}
@@ -58,6 +62,25 @@ func benchmarkWriters(b *testing.B, url string, writers int) {
 		b.Fatal(err)
 	}
 	defer store.Close()
+	ctx, cancel := context.WithCancel(b.Context())
+	received, ended := make(notifications, 1), make(chan error, 1)
+	go func() { ended <- store.Changes(ctx, &discard{received}) }()
+	defer func() { cancel(); <-ended }()
+	<-received // following
+	putConcurrently(b, writers, func(batch consumer.Batch) error {
+		_, err := store.Write(ctx, batch)
+		return err
+	})
+}
+
+// discard is a listener that only waits until it follows.
+type discard struct{ notifications }
+
+func (*discard) Changed(consumer.Change) {}
+func (*discard) Lost()                   {}
+
+// putConcurrently calls write from several goroutines, each with the newest state of its own consumer.
+func putConcurrently(b *testing.B, writers int, write func(consumer.Batch) error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // SetParallelism multiplies GOMAXPROCS
 	var who atomic.Int64
 	b.SetParallelism(writers)
@@ -65,12 +88,39 @@ func benchmarkWriters(b *testing.B, url string, writers int) {
 		batch := consumer.Batch{Participations: aConsumer(fmt.Sprintf("cons_%d", who.Add(1))).Participations}
 		for pb.Next() {
 			batch.Participations[0].UpdatedAt = time.Now()
-			if _, err := store.Write(b.Context(), batch); err != nil {
+			if err := write(batch); err != nil {
 				b.Error(err)
 			}
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
+}
+
+// benchmarkBare is what there is to gain: the same row, put by one statement that the server
+// commits, through the same driver.
+func benchmarkBare(b *testing.B, url string, writers int) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	config.MaxConns = int32(writers)
+	pool, err := pgxpool.NewWithConfig(b.Context(), config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer pool.Close()
+	const put = `INSERT INTO participations (organization_id, consumer_id, type, id, updated_at, status_rank, expires_at, record)
+		VALUES ($1, $2, $3, $4, $5, 0, NULL, $6)
+		ON CONFLICT (organization_id, consumer_id, type, id) DO UPDATE SET updated_at = excluded.updated_at, record = excluded.record
+		WHERE excluded.updated_at > participations.updated_at`
+	putConcurrently(b, writers, func(batch consumer.Batch) error {
+		p := batch.Participations[0]
+		record, err := json.Marshal(p)
+		if err == nil {
+			_, err = pool.Exec(b.Context(), put, p.OrganizationID, p.ConsumerID, p.Type, p.ID, p.UpdatedAt.UnixMicro(), string(record))
+		}
+		return err
+	})
 }
 
 // BenchmarkChanges measures the time from the return of a write until a listener of another

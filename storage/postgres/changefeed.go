@@ -15,13 +15,13 @@ import (
 	"github.com/rejoinhq/rejoin/consumer"
 )
 
-// Every transaction notifies a channel of the records that it changes. The server delivers
-// the notification to the current listeners when the transaction is committed, and only
-// then. A feed whose connection was lost misses notifications, and its listener is told so.
+// A feed receives notifications of the records that a transaction changed, soon after its
+// commit (see outbox.go). A few times a second it sends a notification itself, the probe, and
+// reads the outbox. A feed whose connection was lost misses notifications, and its listener is
+// told so.
 //
 // The feeds of a Store are also notified of its own changes directly, so that what a process
-// wrote shows in its next response. The server's notification of the same change follows. It
-// is not ignored: it is the only one if the response to COMMIT was lost.
+// wrote shows in its next response.
 
 const (
 	// maxReconnectPause is the longest pause between two attempts to connect.
@@ -34,6 +34,9 @@ const (
 	// log. Other page headers are shorter.
 	maxPageHeader = 40
 )
+
+// errOutboxMissed means that rows of the outbox may have been deleted before they were read.
+var errOutboxMissed = errors.New("the outbox was not read for too long")
 
 // feedTimeouts holds the durations that a feed works with.
 type feedTimeouts struct {
@@ -55,12 +58,13 @@ type feeds struct {
 	followed map[*feed]struct{}
 }
 
-// changed notifies the listeners of a change.
-func (f *feeds) changed(change consumer.Change) {
+// changed notifies the listeners of a commit of this Store.
+func (f *feeds) changed(c commit) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for one := range f.followed {
-		one.listener.Changed(change)
+		one.reported.add(c.xid)
+		one.listener.Changed(c.change)
 	}
 }
 
@@ -69,7 +73,25 @@ type feed struct {
 	*Store
 	listener consumer.ChangeListener
 	timeouts feedTimeouts
+	reported reported // guarded by the lock of feeds
 }
+
+// reported holds the commits that a feed has reported lately, so that it does not report them
+// again when it learns of them in another way.
+type reported struct {
+	recent, older map[string]struct{}
+}
+
+func (r *reported) add(xid string) { r.recent[xid] = struct{}{} }
+
+func (r *reported) has(xid string) bool {
+	_, recently := r.recent[xid]
+	_, before := r.older[xid]
+	return recently || before
+}
+
+// age forgets the commits that were added before the last call.
+func (r *reported) age() { r.recent, r.older = make(map[string]struct{}), r.recent }
 
 // notify calls the listener while no one else does.
 func (f *feed) notify(call func(consumer.ChangeListener)) {
@@ -94,7 +116,7 @@ func (s *Store) changes(ctx context.Context, listener consumer.ChangeListener, t
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.lifetime, cancel)()
-	err := (&feed{s, listener, timeouts}).run(ctx)
+	err := (&feed{Store: s, listener: listener, timeouts: timeouts}).run(ctx)
 	if s.lifetime.Err() != nil {
 		return fmt.Errorf("follow changes: %w: the store was closed", consumer.ErrUnavailable)
 	}
@@ -134,6 +156,7 @@ func (f *feed) follow(ctx context.Context) (followed bool, err error) {
 		return false, err
 	}
 	f.notify(func(l consumer.ChangeListener) {
+		f.reported.age()
 		l.Following()
 		f.feeds.followed[f] = struct{}{}
 	})
@@ -150,14 +173,31 @@ func (f *feed) follow(ctx context.Context) (followed bool, err error) {
 		if err := f.awaitReplica(ctx, conn); err != nil {
 			return true, err
 		}
-		f.notify(func(l consumer.ChangeListener) {
-			if !isEmpty(n.change) {
-				l.Changed(n.change)
-			}
-			if !n.confirmed.IsZero() {
-				l.Confirmed(n.confirmed)
-			}
-		})
+		f.notify(func(l consumer.ChangeListener) { f.report(n, l) })
+	}
+}
+
+// report calls the listener with news, without the commits that it knows.
+func (f *feed) report(n news, l consumer.ChangeListener) {
+	var change consumer.Change
+	for _, c := range n.commits {
+		if c.xid != "" && f.reported.has(c.xid) {
+			continue
+		}
+		change.Consumers = append(change.Consumers, c.change.Consumers...)
+		change.Distributions = append(change.Distributions, c.change.Distributions...)
+	}
+	for _, c := range n.commits {
+		if c.xid != "" && !c.isPart {
+			f.reported.add(c.xid)
+		}
+	}
+	if !isEmpty(change) {
+		l.Changed(change)
+	}
+	if !n.confirmed.IsZero() {
+		f.reported.age()
+		l.Confirmed(n.confirmed)
 	}
 }
 
@@ -178,6 +218,9 @@ func (f *feed) listen(ctx context.Context, p *probe) error {
 		return err
 	}
 	if _, err := p.conn.Exec(requests, `LISTEN `+channel); err != nil {
+		return err
+	}
+	if err := p.outbox.begin(requests, p.conn); err != nil {
 		return err
 	}
 	if err := f.verify(requests, p); err != nil {
@@ -201,21 +244,30 @@ func (f *feed) verify(ctx context.Context, p *probe) error {
 }
 
 // probe checks that the connection still receives notifications. They arrive in the order of
-// their commits, so when the probe's own notification arrives, everything that was committed
-// before it was sent has arrived too.
+// their commits, so when the probe's own notification arrives, those that were committed
+// before it was sent have arrived too. Changes that nobody has notified of are in the outbox,
+// which is read with the probe.
 type probe struct {
 	conn     *pgx.Conn
+	outbox   outboxReader
 	payload  string // unique, because a pooler may hide which server process notifies
 	sent     time.Time
 	pending  bool
 	timeouts feedTimeouts
 }
 
-// news is the content of one or several notifications: what changed and, if the probe's own
-// notification is among them, the time as of which everything has arrived.
+// news is what a feed has learned: commits and, if the probe's own notification has arrived, the
+// time before which everything that was committed is known.
 type news struct {
-	change    consumer.Change
+	commits   []learnedCommit
 	confirmed time.Time
+}
+
+// learnedCommit is a commit or a part of one. Its transaction is unknown if the notification is
+// that of an older program or of a transaction of the caller.
+type learnedCommit struct {
+	commit
+	isPart bool
 }
 
 func isEmpty(c consumer.Change) bool { return len(c.Consumers)+len(c.Distributions) == 0 }
@@ -227,14 +279,14 @@ func (p *probe) next(ctx context.Context) (news, error) {
 		if !p.pending {
 			due = p.sent.Add(p.timeouts.probe)
 		}
+		var n news
+		var err error
 		if !p.pending && !time.Now().Before(due) {
-			if err := p.send(ctx); err != nil {
-				return news{}, err
-			}
-			continue
+			n, err = p.send(ctx)
+		} else {
+			n, err = p.wait(ctx, due)
 		}
-		n, err := p.wait(ctx, due)
-		if err == nil && (!isEmpty(n.change) || !n.confirmed.IsZero()) {
+		if err == nil && (len(n.commits) > 0 || !n.confirmed.IsZero()) {
 			return n, nil
 		}
 		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) || p.pending) {
@@ -265,15 +317,28 @@ func (p *probe) read(notification *pgconn.Notification, n *news) {
 		p.pending, n.confirmed = false, p.sent
 		return
 	}
-	appendChange(&n.change, notification.Payload)
+	xid, isLast := commitIn(notification.Payload)
+	c := learnedCommit{commit{xid: xid}, !isLast}
+	appendChange(&c.change, notification.Payload)
+	if !isEmpty(c.change) {
+		n.commits = append(n.commits, c)
+	}
 }
 
-func (p *probe) send(ctx context.Context) error {
+// send reads the outbox and sends the probe.
+func (p *probe) send(ctx context.Context) (n news, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeouts.response)
 	defer cancel()
 	p.sent, p.pending = time.Now(), true
-	_, err := p.conn.Exec(ctx, p.statement())
-	return err
+	commits, err := p.outbox.next(ctx, p.conn)
+	if err != nil {
+		return news{}, err
+	}
+	for _, c := range commits {
+		n.commits = append(n.commits, learnedCommit{commit: c})
+	}
+	_, err = p.conn.Exec(ctx, p.statement())
+	return n, err
 }
 
 func (p *probe) statement() string { return `NOTIFY ` + channel + `, '` + p.payload + `'` }

@@ -96,3 +96,29 @@ func MigrationFiles(t testing.TB) (files []string) {
 	}
 	return files
 }
+
+// LoseNotifications makes all further notifications fail, as if the process ended after each
+// commit.
+func (s *Store) LoseNotifications(t testing.TB) {
+	t.Helper()
+	pool, err := pgxpool.NewWithConfig(t.Context(), s.primary.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Close()
+	s.notifier.wait()
+	s.notifier.pool = pool
+}
+
+// Notified returns when the Store has notified of all of its commits.
+func (s *Store) Notified() { s.notifier.wait() }
+
+// AgeOutbox makes the Store believe that its last cleaning of the outbox, and what it knows of the
+// outbox, are older.
+func (s *Store) AgeOutbox(by time.Duration) {
+	s.notifier.wait()
+	s.notifier.cleaned = s.notifier.cleaned.Add(-by)
+	for i := range s.notifier.snapshots {
+		s.notifier.snapshots[i].taken = s.notifier.snapshots[i].taken.Add(-by)
+	}
+}

@@ -80,8 +80,7 @@ func (s *Store) requireEncoding(ctx context.Context) error {
 // process may have been faster while this one waited for the lock.
 func (s *Store) migrateStep(ctx context.Context) error {
 	return withConnection(ctx, s.primary, func(conn *pgx.Conn) error {
-		t := newTransaction(conn)
-		return t.attempt(ctx, []advisoryLock{migrationLock()}, func(ctx context.Context, t transaction) error {
+		step := func(ctx context.Context, t transaction) error {
 			recorded, err := recordedSchema(ctx, t)
 			if err != nil || recorded >= requiredSchema {
 				return err
@@ -92,7 +91,11 @@ func (s *Store) migrateStep(ctx context.Context) error {
 				}
 			}
 			return t.apply(ctx, recorded+1)
+		}
+		_, err := newTransaction(conn).attempt(ctx, func(t transaction) (commit, error) {
+			return t.run(ctx, []advisoryLock{migrationLock()}, step)
 		})
+		return err
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // requiredSchema is the version of the last file in migrations.
-const requiredSchema = 5
+const requiredSchema = 6
 
 // schemaVersion is used as a column of other statements, hence the parentheses.
 const schemaVersion = `(SELECT coalesce(max(version_id), 0) FROM rejoin_schema_version)`

@@ -28,6 +28,7 @@ type Store struct {
 	snapshots *batcher        // reads from reading
 	listening *pgx.ConnConfig // of the connections that receive notifications
 	feeds     feeds
+	notifier  notifier
 	lifetime  context.Context // ends when the store is closed
 	end       context.CancelFunc
 }
@@ -83,6 +84,7 @@ func newStore(options Options) (*Store, error) {
 func openStore(primary, reading *pgxpool.Pool, listening *pgx.ConnConfig) *Store {
 	s := &Store{primary: primary, reading: reading, listening: listening, snapshots: newBatcher(reading)}
 	s.feeds.followed = make(map[*feed]struct{})
+	s.notifier.pool = primary
 	s.lifetime, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -146,6 +148,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.end()
+	s.notifier.wait()
 	if s.borrowed {
 		return nil
 	}

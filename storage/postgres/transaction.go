@@ -14,7 +14,7 @@ import (
 // transaction is a write in progress.
 //
 // It is not a pgx.Tx, which begins and commits in round trips of their own. Here the locks
-// travel with BEGIN and the notifications with COMMIT.
+// travel with BEGIN and the change with COMMIT.
 type transaction struct {
 	*pgx.Conn
 	// change is what the listeners are notified of when the transaction is committed.
@@ -32,62 +32,68 @@ func (t transaction) changed(keys ...consumer.Key) {
 
 // changedDistributions reports changed records of distributions.
 func (t transaction) changedDistributions(rows []row.Row) {
-	for _, r := range rows {
-		key := consumer.DistributionKey{OrganizationID: r.OrganizationID, Type: consumer.DistributionType(r.Type), ID: r.ID}
-		t.change.Distributions = append(t.change.Distributions, key.Hash())
-	}
+	t.change.Distributions = append(t.change.Distributions, column(rows, distributionHash)...)
 }
 
 // rollbackTimeout bounds a rollback. Then the connection is closed instead.
 const rollbackTimeout = time.Second
 
-// transact runs do in a transaction and commits it, and notifies the feeds of this Store. It
-// rolls back when do fails or the context ends.
+// transact runs do in a transaction and commits it, and notifies the feeds. It rolls back when
+// do fails or the context ends.
 func (s *Store) transact(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
-	var change consumer.Change
-	err := withConnection(ctx, s.primary, func(conn *pgx.Conn) error {
-		t := newTransaction(conn)
-		err := t.attempt(ctx, locks, do)
-		change = *t.change
+	return s.committing(ctx, func(t transaction) (commit, error) { return t.run(ctx, locks, do) })
+}
+
+// committing calls run, which begins a transaction and commits it, and notifies the feeds of
+// the commit. It rolls back when run fails.
+func (s *Store) committing(ctx context.Context, run func(transaction) (commit, error)) error {
+	var done commit
+	err := withConnection(ctx, s.primary, func(conn *pgx.Conn) (err error) {
+		done, err = newTransaction(conn).attempt(ctx, run)
 		return err
 	})
 	if err != nil {
 		return explainSchema(ctx, s.primary, err)
 	}
-	if s.reading == s.primary && !isEmpty(change) { // a replica does not show the change yet
-		s.feeds.changed(change)
+	if !isEmpty(done.change) {
+		if s.reading == s.primary { // a replica does not show the change yet
+			s.feeds.changed(done)
+		}
+		s.notifier.notify(done)
 	}
 	return nil
 }
 
-func (t transaction) attempt(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
-	err := t.run(ctx, locks, do)
+func (t transaction) attempt(ctx context.Context, run func(transaction) (commit, error)) (commit, error) {
+	done, err := run(t)
 	if err == nil {
-		return nil
+		return done, nil
 	}
 	t.rollback(ctx)
 	if isReadOnly(err) {
 		_ = t.Close(ctx) // the next connection may reach the server that is the primary now
 	}
-	return err
+	return commit{}, err
 }
 
-func (t transaction) run(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) error {
+func (t transaction) run(ctx context.Context, locks []advisoryLock, do func(context.Context, transaction) error) (commit, error) {
 	if err := t.begin(ctx, locks); err != nil {
-		return err
+		return commit{}, err
 	}
 	if err := do(ctx, t); err != nil {
-		return err
+		return commit{}, err
 	}
-	_, err := t.Exec(ctx, commit(*t.change))
-	return err
+	xid, err := t.commitWith(ctx, *t.change)
+	return commit{xid, *t.change}, err
 }
+
+const beginReadCommitted = `BEGIN ISOLATION LEVEL READ COMMITTED`
 
 // begin also takes the locks, in the same round trip. It names the isolation level:
 // at another one, which may be the server's default, the transaction would not see what
 // was committed while it waited for the locks.
 func (t transaction) begin(ctx context.Context, locks []advisoryLock) error {
-	statements := []string{`BEGIN ISOLATION LEVEL READ COMMITTED`}
+	statements := []string{beginReadCommitted}
 	for _, l := range locks {
 		statements = append(statements, l.statement())
 	}

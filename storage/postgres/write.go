@@ -12,13 +12,14 @@ import (
 // Each of these statements takes any number of rows, a column of them as one parameter. The
 // rows are sorted by their keys, and the statement locks them in this order.
 
-const putConsumers = row.IntoConsumers + `
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])` + row.KeepGreaterConsumer
-
 const (
+	putConsumers      = row.IntoConsumers + givenConsumers + row.KeepGreaterConsumer
 	putParticipations = row.IntoParticipations + givenRecords + row.KeepGreaterParticipation
 	putAdmissions     = row.IntoAdmissions + givenRecords + row.KeepGreaterAdmission
 )
+
+const givenConsumers = `
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS given`
 
 const givenRecords = `
 SELECT organization_id, consumer_id, type, id, updated_at, status_rank, nullif(expires_at, ` + noTimeLiteral + `), record
@@ -42,20 +43,30 @@ const (
 // rowsPerStatement limits the memory that one statement takes on either side.
 const rowsPerStatement = 5000
 
-// Write implements [consumer.Writer]. It is one transaction of about five round trips,
-// whatever the size of the batch, and waits for the server's disk once, so a batch is much
-// faster than its records one by one.
+// Write implements [consumer.Writer]. A small batch is one transaction in one round trip, unless it
+// is about a consumer that was erased or merged. A larger one takes about five, whatever its
+// size. Either waits for the server's disk once, so a batch is much faster than its records one
+// by one.
 func (s *Store) Write(ctx context.Context, batch consumer.Batch) (_ consumer.WriteResult, err error) {
 	defer translateTo(&err, ctx, "write")
 	batch, err = batch.Prepare()
 	if err != nil {
 		return consumer.WriteResult{}, err
 	}
-	keys, applied := batch.ConsumerKeys(), 0
-	err = s.transact(ctx, writerLocks(keys), func(ctx context.Context, t transaction) (err error) {
-		applied, err = t.write(ctx, batch, keys)
-		return err
-	})
+	keys, locks, applied := batch.ConsumerKeys(), writerLocks(batch.ConsumerKeys()), 0
+	written := false
+	if records := batch.Records(); len(batch.APIKeys) == 0 && records > 0 && records <= maxSmallWrite {
+		err = s.committing(ctx, func(t transaction) (done commit, err error) {
+			done, applied, written, err = t.writeSmall(ctx, locks, row.FromBatch(batch, nil), keys)
+			return done, err
+		})
+	}
+	if err == nil && !written {
+		err = s.transact(ctx, locks, func(ctx context.Context, t transaction) (err error) {
+			applied, err = t.write(ctx, batch, keys)
+			return err
+		})
+	}
 	if err != nil {
 		return consumer.WriteResult{}, err
 	}
@@ -151,6 +162,10 @@ func distributionColumns(rows []row.Row) []any {
 		column(rows, func(r row.Row) []byte { return append([]byte{}, r.WinnerDigest...) }), // never NULL
 		column(rows, func(r row.Row) string { return r.Record }),
 	}
+}
+
+func distributionHash(r row.Row) uint64 {
+	return consumer.DistributionKey{OrganizationID: r.OrganizationID, Type: consumer.DistributionType(r.Type), ID: r.ID}.Hash()
 }
 
 func timeOrNone(micros *int64) int64 {

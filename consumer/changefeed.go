@@ -16,9 +16,9 @@ type ChangeFeed interface {
 	// change can be read: a Snapshot that begins after the call shows it. It may also name
 	// consumers that did not change. A purge is not a change.
 	//
-	// It calls Changed for a change that the Store itself made before the method that made
-	// the change returns, so that what a process wrote shows in its next response. The
-	// exceptions are a Store that reads from a replica, and a transaction of the caller.
+	// When a method of this Store makes a change, Changed is called before that method
+	// returns, so that the next response of the process shows the change. This does not hold
+	// for a Store that reads from a replica, or in a transaction of the caller.
 	//
 	// If Changes cannot tell what changed, it calls Following again. If it cannot follow
 	// the database, it calls Lost, tries again, and calls Following when it succeeds. It
@@ -27,15 +27,16 @@ type ChangeFeed interface {
 	Changes(ctx context.Context, listener ChangeListener) error
 }
 
-// ExactChangeFeed is a [ChangeFeed] with which a listener can decide how current it is.
+// ExactChangeFeed is a [ChangeFeed] whose listeners can be brought up to date on demand.
 // storage/sqlite implements it. Find it with a type assertion.
 type ExactChangeFeed interface {
 	ChangeFeed
 	// CatchUp returns nil once the listeners have been notified of every change that this
-	// Store made before the call, and of every change that another process committed
-	// before the call or, if the Store was opened with a bound, longer before the call
-	// than the bound (see for example storage/sqlite's Options.PollInterval). It returns
-	// an error if that is not certain. It is cheap enough for every request.
+	// Store made before the call, and of every change that other processes had committed by
+	// then. A Store may have a maximum delay, such as Options.PollInterval of
+	// storage/sqlite: changes that other processes committed within that delay before the
+	// call may be missing. CatchUp returns an error if it cannot guarantee this. It is cheap
+	// enough for every request.
 	CatchUp(ctx context.Context) error
 }
 

@@ -26,7 +26,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// shopServer is the shop of the documentation's page: it serves the page from an origin of its
+// shopServer is the shop of the sample page: it serves the page from an origin of its
 // own, and says who is logged in.
 type shopServer struct {
 	t    *testing.T
@@ -166,10 +166,10 @@ func (w *watched) take() (paths []string) {
 func buildProfilePage(t *testing.T) fs.FS {
 	t.Helper()
 	if os.Getenv("REJOIN_TEST_NPM") == "" {
-		t.Skip("SKIPPED: REJOIN_TEST_NPM is not set, so nothing was installed from npm, and the documentation's page was not built")
+		t.Skip("SKIPPED: REJOIN_TEST_NPM is not set, so nothing was installed from npm, and the sample page was not built")
 	}
 	if _, err := exec.LookPath("npm"); err != nil {
-		missing(t, "no npm here, so the documentation's page was not built")
+		missing(t, "no npm here, so the sample page was not built")
 	}
 	root := t.TempDir()
 	copied := filepath.Join(root, "rejoin")

@@ -45,14 +45,14 @@ type feedTimeouts struct {
 	replica  time.Duration // until the replica shows what was committed, before the feed counts as lost
 }
 
-// defaultFeedTimeouts allows a replica to lag for longer than max_standby_streaming_delay, by
-// which it may hold changes back for the sake of its readers. There is a limit because the
-// server keeps the notifications that a listener doesn't receive.
+// defaultFeedTimeouts allows a replica to lag for longer than the default of
+// max_standby_streaming_delay, 30 s, for which it may delay changes in favor of its queries. There
+// is a limit because the server keeps notifications until the listener has read them.
 func defaultFeedTimeouts() feedTimeouts {
 	return feedTimeouts{probe: 400 * time.Millisecond, response: 5 * time.Second, replica: time.Minute}
 }
 
-// feeds are the feeds of a Store that are followed.
+// feeds holds the calls of Changes of a Store that are followed.
 type feeds struct {
 	mu       sync.Mutex // held while a listener is called
 	followed map[*feed]struct{}
@@ -102,8 +102,8 @@ func (f *feed) notify(call func(consumer.ChangeListener)) {
 
 // Changes implements [consumer.ChangeFeed]. Each call has a connection of its own, in addition
 // to [Options.MaxConnections], and replaces it when it is lost. With a replica, Changes
-// reports a change when the replica has it. If several replicas share one name, that is the
-// replica that was asked.
+// reports a change when the replica has it. If one host name leads to several replicas, Changes
+// checks only the one that its query reaches, so the others may not have the change yet.
 //
 // Without a replica, a change of this Store is reported before the method that made it
 // returns, and once more when the server notifies of it. One in a transaction of the caller,
@@ -365,10 +365,12 @@ func (f *feed) awaitReplica(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// writePosition returns where the last record of the server's log ends. The server returns
-// where the next record begins. If the last record fills its page, that is after the header
-// of the next page, and the replica gets there with the next record only. No record ends
-// within a header, or so soon after one that it is not the first record to end there.
+// writePosition returns the end of the last record in the server's write-ahead log. The server
+// reports the start of the next record instead. If the last record fills its page, that start
+// lies after the header of the next page, and the replica does not reach it until another record
+// is written. So a position at most maxPageHeader bytes into a page is rounded down to the start
+// of the page. This is safe: no record ends inside a header, or so soon after one that a record
+// before it could end on the same page.
 func (f *feed) writePosition(ctx context.Context, conn *pgx.Conn) (position int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, f.timeouts.response)
 	defer cancel()

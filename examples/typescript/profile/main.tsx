@@ -1,4 +1,4 @@
-// Shows the documentation's page. With ?resume, its other snippet runs in place of the page,
+// Shows the sample page of the API documentation. With ?resume, its other snippet runs in place of the page,
 // and goes to the checkout if the shopper is admitted. With ?hooks=10, ten more components
 // use the hook: all of them share one connection.
 

@@ -1,4 +1,4 @@
-// The components that the documentation's page uses and leaves open.
+// The components that the sample page of the API documentation uses and leaves open.
 
 import type { useConsumer } from "@rejoinhq/client/react";
 

@@ -1,8 +1,8 @@
-import { Connection, withJourneys, type State } from "./connection.js";
+import { Connection, documentOf, type State } from "./connection.js";
 import { surroundings, within, type Environment } from "./environment.js";
 import { ApiError } from "./errors.js";
 import { Requests, type Credentials } from "./request.js";
-import type { Admission, ConsumerMe, Me } from "./types.js";
+import type { Admission, Me } from "./types.js";
 
 export type { State } from "./connection.js";
 
@@ -15,14 +15,16 @@ export interface ClientOptions<Resumed = unknown> extends Credentials {
 export interface Client<Resumed = unknown> {
   readonly consumer: {
     /**
-     * Reads the consumer's document once. It throws an ApiError for a response that is an error,
-     * a NetworkError without a response, and the signal's reason when that is aborted.
+     * Reads the consumer's document once. It throws an ApiError for an error response, a
+     * NetworkError if there is no response of the API, and the signal's reason if the signal is
+     * aborted.
      */
     getMe(options?: { signal?: AbortSignal }): Promise<Me>;
     /**
      * Yields the document at once and after each change, until the signal is aborted or the
-     * consumer was deleted. Whoever reads slowly misses versions in between, never the newest.
-     * It outlives lost connections, and throws an ApiError when another request would not help.
+     * consumer was deleted. A slow reader may skip versions in between, but always gets the
+     * newest. It continues after a lost connection, and throws an ApiError if another request
+     * would not help.
      */
     watch(options?: { signal?: AbortSignal }): AsyncGenerator<Me, void, undefined>;
     /**
@@ -52,21 +54,20 @@ export function createClient<Resumed = unknown>(options: ClientOptions<Resumed>)
   return createClientIn(surroundings(), options);
 }
 
-/** Is createClient with surroundings of the caller's, for tests. */
+/** Like createClient, but takes the surroundings as an argument, for tests. */
 export function createClientIn<Resumed>(environment: Environment, { onResume, ...credentials }: ClientOptions<Resumed>): Client<Resumed> {
   const requests = new Requests(credentials, environment);
   const connection = new Connection(requests, environment);
   return {
     consumer: {
-      getMe: ({ signal } = {}) =>
-        within(signal, async (own) => withJourneys((await (await requests.get("/me", {}, own)).json()) as ConsumerMe)),
+      getMe: ({ signal } = {}) => within(signal, async (own) => documentOf(await requests.get("/me", {}, own), own)),
       watch: ({ signal } = {}) => watch(connection, signal),
       subscribe: (listener) => connection.subscribe(listener),
       state: () => connection.state,
     },
     checkout: {
       resume: (admission) => {
-        if (!onResume) throw new TypeError("createClient needs onResume, which checkout.resume calls");
+        if (!onResume) throw new TypeError("checkout.resume requires the option onResume of createClient");
         return onResume(admission);
       },
     },

@@ -1,7 +1,7 @@
 import { createParser } from "eventsource-parser";
 
 import { check, sleep, within, type Environment } from "./environment.js";
-import { ApiError } from "./errors.js";
+import { ApiError, NetworkError } from "./errors.js";
 import type { Requests } from "./request.js";
 import { join } from "./tabs.js";
 import type { ActiveParticipations, ConsumerMe, Me, StreamEnd } from "./types.js";
@@ -37,11 +37,24 @@ const pollingPeriod = 300 * second;
 /** The age from which the profile, which no stream carries, is read again when the client connects. */
 const profileAge = 300 * second;
 const longestBackoff = 30 * second;
+/** After how many failures a tab lets another one try. */
+const patience = 3;
 const defaultRetry = second;
 const defaultPollInterval = 5;
 
-export function withJourneys(document: ConsumerMe): Me {
+function withJourneys(document: ConsumerMe): Me {
   return { ...document, journeys: document.active.journeys };
+}
+
+/** Reads the document in a response to GET /me. Something on the way may have answered instead. */
+export async function documentOf(response: Response, signal: AbortSignal): Promise<Me> {
+  try {
+    return withJourneys((await response.json()) as ConsumerMe);
+  } catch (error) {
+    throw new NetworkError(error);
+  } finally {
+    check(signal);
+  }
 }
 
 /** Keeps one document current while somebody listens, however many they are. */
@@ -86,7 +99,15 @@ export class Connection {
 
   #set(state: State): void {
     this.state = state;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error; // it is the listener's, and nothing here depends on it
+        });
+      }
+    }
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -141,23 +162,26 @@ export class Connection {
         hear: (version, isAnswer) => {
           if (!isAnswer || version.at >= (this.#newest?.at ?? 0)) this.#show(version);
         },
-        lead: (tell) =>
-          this.#repeat(signal, async () => {
+        lead: (tell) => {
+          const step = async (): Promise<number | undefined> => {
             await this.#readIfNeeded(signal, tell);
             if (this.state.document?.id !== id) return undefined; // the token is another consumer's now
             return this.environment.now() < this.#pollsUntil ? this.#poll(signal, tell) : this.#stream(signal, tell);
-          }),
+          };
+          return this.#repeat(signal, step, patience);
+        },
       });
     }
   }
 
   /**
-   * Repeats a step until it returns nothing. Before the next time it waits for the milliseconds
-   * that the step returned, or as long as the server says, and somewhat longer, so that not all
-   * clients come at once. An error that another request would not help with is thrown.
+   * Repeats a step until it returns nothing, or has failed several times in a row. Before the
+   * next time it waits for the milliseconds that the step returned, or as long as the server
+   * says, and somewhat longer, so that not all clients come at once. An error that another
+   * request would not help with is thrown.
    */
-  async #repeat(signal: AbortSignal, step: () => Promise<number | undefined>): Promise<void> {
-    while (!signal.aborted) {
+  async #repeat(signal: AbortSignal, step: () => Promise<number | undefined>, failures = Infinity): Promise<void> {
+    for (const limit = this.#failures + failures; !signal.aborted && this.#failures < limit; ) {
       let pause: number | undefined;
       try {
         pause = await step();
@@ -194,8 +218,7 @@ export class Connection {
         const at = this.environment.now();
         const response = await this.requests.get("/me", { "If-None-Match": this.#read?.etag }, limited);
         const known = response.status === 304 ? this.#read?.document : undefined;
-        const document = known ?? withJourneys((await response.json()) as ConsumerMe);
-        check(limited);
+        const document = known ?? (await documentOf(response, limited));
         this.#failures = 0;
         this.#read = { document, etag: response.headers.get("ETag") ?? undefined, at, token: this.requests.token };
         this.#show({ document, at, eventId: undefined }, tell);
@@ -219,17 +242,18 @@ export class Connection {
   /** Shows what a stream brings until it ends, and returns the least pause before the next one. */
   async #stream(signal: AbortSignal, tell: (version: Version) => void): Promise<number> {
     return within(signal, async (open, close) => {
+      const opened = this.environment.now();
       let hasBegun = false;
       let cancel = this.environment.after(silenceLimit, close);
       try {
         const response = await this.requests.get("/me/events", { "Last-Event-ID": this.#newest?.eventId }, open);
         if (this.requests.token !== this.#read?.token) return 0; // first see whose the new token is
-        if (!response.body) return this.#pollFromNowOn(); // React Native has no streams
+        const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
+        if (!isStream || !response.body) return this.#pollFromNowOn(); // in React Native it has no body
         let end: StreamEnd | undefined;
         const parser = createParser({
           onRetry: (milliseconds) => (this.#retry = milliseconds),
           onEvent: ({ event, id, data }) => {
-            this.#failures = 0;
             if (event === "end") end = JSON.parse(data) as StreamEnd;
             if (event === "active" && this.state.document) this.#show(this.#changedBy(JSON.parse(data), id), tell);
           },
@@ -239,13 +263,14 @@ export class Connection {
         while (!end) {
           const { done, value } = await reader.read();
           check(open);
-          if (done) return 0;
+          if (done) break;
           hasBegun = true;
           cancel();
           cancel = this.environment.after(heartbeatLimit, close);
           parser.feed(decoder.decode(value, { stream: true }));
         }
-        return await this.#afterEnd(end, open);
+        if (this.environment.now() - opened < silenceLimit) this.#failures++; // it may go on like this
+        return end ? await this.#afterEnd(end, open) : 0;
       } catch (error) {
         const isHeldBack = open.aborted && !signal.aborted && !hasBegun;
         const hasNoStream = error instanceof ApiError && error.status === 404 && !isFinal(error);
@@ -253,6 +278,7 @@ export class Connection {
         throw error;
       } finally {
         cancel();
+        if (this.environment.now() - opened >= silenceLimit) this.#failures = 0;
       }
     });
   }

@@ -19,7 +19,10 @@ export class ApiError extends Error {
   }
 }
 
-/** No response came: the network or the server is down, or the page's origin is not allowed. */
+/**
+ * No response of the API came: the network or the server is down, the page's origin is not
+ * allowed, or something on the way answered instead.
+ */
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
 

@@ -27,7 +27,7 @@ export function RejoinProvider({ client, initial, children }: RejoinProviderProp
 export interface UseConsumer {
   /** The consumer's document, once there is one. */
   consumer: Me | undefined;
-  /** The consumer's journeys: those that were admitted first, and the freshest of these first. */
+  /** The consumer's journeys in order of stage: admitted, participating, on a waitlist. Within a stage, the most recent comes first. */
   activeJourneys: JourneyResume[];
   /** There is neither a document nor an error yet. */
   isLoading: boolean;
@@ -47,7 +47,7 @@ const none: JourneyResume[] = [];
 export function useConsumer(): UseConsumer {
   const provided = useContext(Context);
   if (!provided) {
-    throw new Error("useConsumer needs a RejoinProvider above it");
+    throw new Error("useConsumer must be used within a RejoinProvider");
   }
   const { client, initial } = provided;
   const state = useSyncExternalStore(client.consumer.subscribe, client.consumer.state, () => initial);

@@ -16,8 +16,8 @@ export interface LookupOptions {
 }
 
 /**
- * Looks up the profile of any consumer of the key's organization, or null if there is none.
- * It throws an ApiError for another response, and a NetworkError without one.
+ * Returns the profile of a consumer of the key's organization, or null if the response is 404.
+ * It throws an ApiError for any other error response, and a NetworkError if there is none.
  */
 export async function lookupConsumer(options: LookupOptions, consumerId: string): Promise<Consumer | null> {
   const { baseUrl, secretKey, signal = null } = options;

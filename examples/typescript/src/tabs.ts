@@ -15,7 +15,7 @@ export interface Member<T> {
 
 /**
  * Joins the tabs with a name until the signal is aborted or this tab has led. One tab at a time
- * leads. Where a browser lacks Web Locks or BroadcastChannel, every tab does.
+ * leads. Where a browser lacks Web Locks or BroadcastChannel or denies them, every tab does.
  */
 export async function join<T>({ tabs }: Environment, name: string, signal: AbortSignal, member: Member<T>): Promise<void> {
   if (!tabs) {
@@ -39,7 +39,9 @@ export async function join<T>({ tabs }: Environment, name: string, signal: Abort
       return member.lead((value) => send({ kind: "news", value }));
     });
   } catch (error) {
-    if (!signal.aborted) throw error; // otherwise the tab left while another one led
+    if (signal.aborted) return; // it left while another tab led
+    if (leads) throw error;
+    return await member.lead(() => undefined);
   } finally {
     channel.close();
   }

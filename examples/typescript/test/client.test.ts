@@ -52,6 +52,14 @@ test("no response is a NetworkError, with its cause", async () => {
   await assert.rejects(world.tab().client.consumer.getMe(), (error) => error instanceof NetworkError && error.cause === cause);
 });
 
+test("a page in place of the document is a NetworkError", async () => {
+  const world = new World();
+  for (const body of ["<h1>Please log in to this network</h1>", "null", "{}"]) {
+    world.answer = () => new Response(body);
+    await assert.rejects(world.tab().client.consumer.getMe(), (error) => error instanceof NetworkError);
+  }
+});
+
 test("getMe ends with the reason of its signal", async () => {
   const world = new World();
   const { client } = world.tab();

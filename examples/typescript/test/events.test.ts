@@ -95,8 +95,9 @@ test("the pause after a lost connection is random, up to what retry says", async
   const { world, stream } = await watching();
   world.random = 0.999;
   stream.write("retry: 4000\n\n");
+  await world.advance(9_000);
   stream.active("one", queued(2));
-  await world.settle();
+  await world.advance(1_000);
   stream.close();
   await world.advance(3_900);
   assert.deepEqual(world.take(), []);
@@ -164,6 +165,47 @@ for (const [rule, answer] of Object.entries({
     assert.deepEqual(world.take(), []);
   });
 }
+
+test("a stream that ends at once again and again is opened less and less often", async () => {
+  const { world } = await watching();
+  world.random = 1;
+  for (const pause of [2, 4, 8, 16, 30, 30]) {
+    world.streams.at(-1)?.active("one", queued(2));
+    await world.settle();
+    world.streams.at(-1)?.close();
+    await world.advance(pause * 1000 - 1);
+    assert.deepEqual(world.take(), [], `not before ${pause} s`);
+    await world.advance(1);
+    assert.deepEqual(world.take(), ["/me/events"]);
+  }
+});
+
+test("a page in place of a stream is not read, and the document is polled", async () => {
+  const world = new World();
+  world.answer = ({ path }) => (path === "/me/events" ? new Response("<h1>Shop</h1>", { headers: { "Content-Type": "text/html" } }) : undefined);
+  watch(world.tab());
+  await world.advance(4_999);
+  assert.deepEqual(world.take(), ["/me", "/me/events", "/me"]);
+});
+
+test("a listener that throws disturbs nobody else", async (t) => {
+  const { world, tab, seen, stream } = await watching();
+  const thrown: unknown[] = [];
+  const keep = (error: unknown): void => void thrown.push(error);
+  const before = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", keep);
+  t.after(() => {
+    process.removeAllListeners("uncaughtException");
+    before.forEach((listener) => process.on("uncaughtException", listener));
+  });
+  tab.client.consumer.subscribe(() => {
+    throw new Error("mine");
+  });
+  stream.active("two", queued(2));
+  await world.settle();
+  assert.deepEqual([seen.positions, world.open().length, thrown.map(String)], [[1, 2], 1, ["Error: mine"]]);
+});
 
 test("X-Poll-Interval is heeded, also of a response with 304", async () => {
   const world = new World();

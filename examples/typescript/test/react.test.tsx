@@ -150,7 +150,7 @@ test("a server without a document renders that it is loading", () => {
 });
 
 test("useConsumer without a provider says so", () => {
-  assert.throws(() => renderToString(<Position />), /needs a RejoinProvider/);
+  assert.throws(() => renderToString(<Position />), /within a RejoinProvider/);
 });
 
 test("a new document is a new render, and nothing else is", async (t) => {

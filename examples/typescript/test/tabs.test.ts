@@ -106,6 +106,32 @@ test("tabs of different consumers, organizations or servers share nothing", asyn
   assert.deepEqual(tabs.map((tab) => tab.position), [1, 8, 1]);
 });
 
+test("a tab that fails three times in a row lets another one try", async () => {
+  const world = new World();
+  const tokens = { first: "token_1", second: "token_2" };
+  const first = world.tab({ accessToken: () => (tokens.first ? tokens.first : Promise.reject(new Error("logged out"))) });
+  const second = world.tab({ accessToken: () => tokens.second });
+  for (const tab of [first, second]) {
+    tab.client.consumer.subscribe(() => undefined);
+    await world.settle();
+  }
+  tokens.first = "";
+  world.answer = ({ headers }) => (headers.get("Authorization") === "Bearer token_1" ? json({ error: "Authentication required" }, { status: 401 }) : undefined);
+  world.streams[0]?.cut();
+  await world.advance(0);
+  assert.equal(world.open().length, 1);
+  world.open()[0]?.active("two", queued(2));
+  await world.settle();
+  assert.deepEqual([first.position, second.position], [2, 2]);
+});
+
+test("where the browser denies locks every tab has a stream of its own", async () => {
+  const world = new World();
+  world.lock = () => Promise.reject(new DOMException("The operation is insecure.", "SecurityError"));
+  await listening(world, 2);
+  assert.equal(world.open().length, 2);
+});
+
 test("no token is in what tabs tell one another", async () => {
   const world = new World();
   const heard: unknown[] = [];

@@ -110,7 +110,11 @@ func TestLateWriteDoesNotRevive(t *testing.T) {
 			t.Run(name+" with "+level, func(t *testing.T) {
 				url := postgrestest.URL(t)
 				withLevel := withParameter(t, url, "default_transaction_isolation", level)
-				writer, other, raw := newStore(t, withLevel), openStore(t, withLevel), openRaw(t, url)
+				newStore(t, url)
+				// Its one connection has prepared the statement when the table is held. To prepare it
+				// would wait for the table, before the transaction begins.
+				writer := openWith(t, postgres.Options{URL: withLevel, MaxConnections: 1})
+				other, raw := openStore(t, withLevel), openRaw(t, url)
 				for _, id := range []string{"cons_going", "cons_staying"} {
 					if _, err := writer.Write(t.Context(), aConsumer(id)); err != nil {
 						t.Fatal(err)

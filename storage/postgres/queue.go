@@ -12,7 +12,8 @@ const fullQueue = 0.99
 
 // NotificationQueueUsage returns how much of the server's notification queue is in use, from 0
 // to 1. It grows while any listener of the server, in whatever database, holds a transaction
-// open. When the queue is full, every write and erasure fails.
+// open. When the queue is full, no feed is followed, and transactions with [Store.WriteTx] and
+// the like fail when they are committed.
 func (s *Store) NotificationQueueUsage(ctx context.Context) (usage float64, err error) {
 	defer translateTo(&err, ctx, "read usage of the notification queue")
 	err = s.primary.QueryRow(ctx, `SELECT pg_notification_queue_usage()`).Scan(&usage)

@@ -160,7 +160,7 @@ func (s *Store) Close() error {
 
 // Ping returns nil if the database, and its replica if there is one, respond and have the
 // schema of this program. It returns [consumer.ErrUnavailable] while the notification queue of
-// the server is full, because all writes fail then.
+// the server is full, because no feed is followed then.
 func (s *Store) Ping(ctx context.Context) (err error) {
 	defer translateTo(&err, ctx, "ping postgres database")
 	for _, pool := range s.pools() {

@@ -61,7 +61,7 @@
 // The server commits transactions that notify one after another, in all databases: each holds a
 // lock while it waits for the disk and for synchronous standbys, so they don't share a flush.
 // Therefore the Store's own transactions don't notify. Each adds a row to an outbox, the table
-// changes, and the Store notifies of many commits at once some milliseconds later, in a
+// rejoin_changes, and the Store notifies of many commits at once some milliseconds later, in a
 // transaction that doesn't wait for the disk. Feeds also read the outbox a few times a second:
 // if a process ends between its commit and the notification, its change is reported within about
 // half a second. A transaction that stays open delays nobody's feed. While it is open, a feed

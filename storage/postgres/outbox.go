@@ -15,8 +15,8 @@ import (
 
 // A transaction that notifies takes a lock of the whole server until its commit is on disk, so
 // such commits take turns. Therefore a transaction of a Store notifies nobody: it adds a row to
-// the outbox, the table changes, and the Store sends the notifications of many commits in one
-// small transaction afterwards. Feeds also read the outbox a few times a second, so a change is
+// the outbox, the table rejoin_changes, and the Store sends the notifications of many commits in
+// one small transaction afterwards. Feeds also read the outbox a few times a second, so a change is
 // reported even if the process that made it ended before it notified.
 
 const (
@@ -43,7 +43,7 @@ func (t transaction) commitWith(ctx context.Context, change consumer.Change) (xi
 		_, err := t.Exec(ctx, `COMMIT`)
 		return "", err
 	}
-	results, err := t.PgConn().Exec(ctx, `INSERT INTO changes (xid, consumers, distributions) VALUES (pg_current_xact_id(), `+
+	results, err := t.PgConn().Exec(ctx, `INSERT INTO rejoin_changes (xid, consumers, distributions) VALUES (pg_current_xact_id(), `+
 		arrayLiteral(change.Consumers)+`, `+arrayLiteral(change.Distributions)+`) RETURNING xid; COMMIT`).ReadAll()
 	if err != nil {
 		return "", err
@@ -163,7 +163,7 @@ func (n *notifier) clean(ctx context.Context, conn *pgx.Conn) error {
 }
 
 func cleanOutbox(ctx context.Context, conn *pgx.Conn, visibleIn string) error {
-	_, err := conn.Exec(ctx, `DELETE FROM changes WHERE pg_visible_in_snapshot(xid, $1::text::pg_snapshot) OR xid >= pg_snapshot_xmax(pg_current_snapshot())`, visibleIn)
+	_, err := conn.Exec(ctx, `DELETE FROM rejoin_changes WHERE pg_visible_in_snapshot(xid, $1::text::pg_snapshot) OR xid >= pg_snapshot_xmax(pg_current_snapshot())`, visibleIn)
 	return err
 }
 
@@ -210,7 +210,7 @@ func (r *outboxReader) next(ctx context.Context, conn *pgx.Conn) (commits []comm
 const newInOutbox = `
 SELECT s.now::text, c.xid::text, c.consumers, c.distributions
 FROM (SELECT pg_current_snapshot() AS now) AS s
-LEFT JOIN changes AS c ON c.xid >= pg_snapshot_xmin($1::text::pg_snapshot)
+LEFT JOIN rejoin_changes AS c ON c.xid >= pg_snapshot_xmin($1::text::pg_snapshot)
 	AND NOT pg_visible_in_snapshot(c.xid, $1::text::pg_snapshot) AND pg_visible_in_snapshot(c.xid, s.now)`
 
 func unsigned(hashes []int64) []uint64 {

@@ -77,7 +77,7 @@ func TestOpenTransactionDelaysNobody(t *testing.T) {
 // outbox returns the hashes of consumers in the outbox.
 func outbox(t *testing.T, raw *pgxpool.Pool) (hashes []uint64) {
 	t.Helper()
-	for _, hash := range values[int64](t, raw, `SELECT unnest(consumers) FROM changes`) {
+	for _, hash := range values[int64](t, raw, `SELECT unnest(consumers) FROM rejoin_changes`) {
 		hashes = append(hashes, uint64(hash))
 	}
 	return hashes
@@ -96,7 +96,7 @@ func TestLateCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := late.Exec(t.Context(), `INSERT INTO changes VALUES (pg_current_xact_id(), $1, '{}')`, []int64{int64(hashOf("cons_late"))}); err != nil {
+	if _, err := late.Exec(t.Context(), `INSERT INTO rejoin_changes VALUES (pg_current_xact_id(), $1, '{}')`, []int64{int64(hashOf("cons_late"))}); err != nil {
 		t.Fatal(err)
 	}
 	v.write(there, "cons_1")
@@ -214,7 +214,7 @@ func TestOutboxOfAnotherServer(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.URL(t)
 	store, raw := newStore(t, url), openRaw(t, url)
-	execRaw(t, raw, `INSERT INTO changes VALUES ('999999999999', $1, '{}')`, []int64{int64(hashOf("cons_foreign"))})
+	execRaw(t, raw, `INSERT INTO rejoin_changes VALUES ('999999999999', $1, '{}')`, []int64{int64(hashOf("cons_foreign"))})
 	v := newView(t, store)
 	v.knows("cons_foreign")
 	v.follow(withFrequentProbes(store))

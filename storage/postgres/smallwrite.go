@@ -77,7 +77,7 @@ func smallWrite(tables [len(smallTables)]bool) string {
 		changedDistributions = all[len(all)-1]
 	}
 	fmt.Fprintf(&with, `,
-told AS (INSERT INTO changes (xid, consumers, distributions)
+told AS (INSERT INTO rejoin_changes (xid, consumers, distributions)
 	SELECT pg_current_xact_id(), CASE WHEN %s THEN $3::bigint[] ELSE '{}' END, CASE WHEN %s THEN $4::bigint[] ELSE '{}' END
 	WHERE %s RETURNING xid, consumers, distributions)
 SELECT EXISTS (SELECT FROM allowed), %s, coalesce(told.xid::text, ''), coalesce(told.consumers <> '{}', false), coalesce(told.distributions <> '{}', false)

@@ -40,6 +40,8 @@ const longestBackoff = 30 * second;
 /** After how many failures a tab lets another one try. */
 const patience = 3;
 const defaultRetry = second;
+/** A server may say that clients need not wait at all, but one that fails is not asked without a pause. */
+const leastRetry = 100;
 const defaultPollInterval = 5;
 
 function withJourneys(document: ConsumerMe): Me {
@@ -67,6 +69,8 @@ export class Connection {
   #read: { document: Me; etag: string | undefined; at: number; token: string | undefined } | undefined;
   #newest: Version | undefined;
   #pollsUntil = 0;
+  /** The server has asked not to be asked before. */
+  #notBefore = 0;
   #retry = defaultRetry;
   #failures = 0;
 
@@ -152,17 +156,24 @@ export class Connection {
   /** Keeps the document current while the page is shown and online. */
   async #follow(signal: AbortSignal): Promise<void> {
     this.#failures = 0;
+    const wait = this.#notBefore - this.environment.now();
+    if (wait > 0) await sleep(this.environment, wait, signal);
     while (!signal.aborted) {
       await this.#repeat(signal, () => this.#readIfNeeded(signal));
       const id = this.state.document?.id;
       if (signal.aborted || id === undefined) return;
       const { baseUrl, publishableKey } = this.requests.credentials;
+      // When the token of a tab becomes another consumer's, the others must not learn of that one.
+      const isTheirs = (version: Version | undefined): boolean => version?.document.id === id;
       await join<Version>(this.environment, ["rejoin", baseUrl, publishableKey, id].join(" "), signal, {
-        newest: () => this.#newest,
+        newest: () => (isTheirs(this.#newest) ? this.#newest : undefined),
         hear: (version, isAnswer) => {
-          if (!isAnswer || version.at >= (this.#newest?.at ?? 0)) this.#show(version);
+          if (isTheirs(version) && (!isAnswer || version.at >= (this.#newest?.at ?? 0))) this.#show(version);
         },
-        lead: (tell) => {
+        lead: (tellAll) => {
+          const tell = (version: Version): void => {
+            if (isTheirs(version)) tellAll(version);
+          };
           const step = async (): Promise<number | undefined> => {
             await this.#readIfNeeded(signal, tell);
             if (this.state.document?.id !== id) return undefined; // the token is another consumer's now
@@ -191,6 +202,7 @@ export class Connection {
         if (isFinal(error)) throw error;
         if (!this.state.document) this.#set({ error: error as Error });
         pause = error instanceof ApiError ? (error.retryAfter ?? 0) * second : 0;
+        this.#notBefore = this.environment.now() + pause;
         this.#failures++;
       }
       const jitter = this.environment.random() * Math.min(longestBackoff, this.#retry * 2 ** this.#failures);
@@ -252,7 +264,7 @@ export class Connection {
         if (!isStream || !response.body) return this.#pollFromNowOn(); // in React Native it has no body
         let end: StreamEnd | undefined;
         const parser = createParser({
-          onRetry: (milliseconds) => (this.#retry = milliseconds),
+          onRetry: (milliseconds) => (this.#retry = Math.max(milliseconds, leastRetry)),
           onEvent: ({ event, id, data }) => {
             if (event === "end") end = JSON.parse(data) as StreamEnd;
             if (event === "active" && this.state.document) this.#show(this.#changedBy(JSON.parse(data), id), tell);

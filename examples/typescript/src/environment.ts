@@ -37,7 +37,10 @@ export function surroundings(): Environment {
   };
 }
 
-/** Waits for some milliseconds, or until the signal is aborted. */
+/** The longest time that a timer takes. With a longer one it calls back at once. */
+const longestTimer = 2 ** 31 - 1;
+
+/** Waits for some milliseconds, 24 days at most, or until the signal is aborted. */
 export function sleep(environment: Environment, milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((done) => {
     if (signal.aborted) return done();
@@ -46,7 +49,7 @@ export function sleep(environment: Environment, milliseconds: number, signal: Ab
       signal.removeEventListener("abort", finish);
       done();
     };
-    const cancel = environment.after(milliseconds, finish);
+    const cancel = environment.after(Math.min(milliseconds, longestTimer), finish);
     signal.addEventListener("abort", finish);
   });
 }

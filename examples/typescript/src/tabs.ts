@@ -21,18 +21,19 @@ export async function join<T>({ tabs }: Environment, name: string, signal: Abort
   if (!tabs) {
     return member.lead(() => undefined);
   }
-  const channel = tabs.open(name);
-  const send = (message: Message<T>): void => channel.postMessage(message);
+  let channel: BroadcastChannel | undefined;
+  const send = (message: Message<T>): void => channel?.postMessage(message);
   let leads = false;
-  channel.onmessage = ({ data }: MessageEvent<Message<T>>) => {
-    if (data.kind !== "question") {
-      if (!leads) member.hear(data.value, data.kind === "answer");
-    } else if (leads) {
-      const value = member.newest();
-      if (value !== undefined) send({ kind: "answer", value });
-    }
-  };
   try {
+    channel = tabs.open(name);
+    channel.onmessage = ({ data }: MessageEvent<Message<T>>) => {
+      if (data.kind !== "question") {
+        if (!leads) member.hear(data.value, data.kind === "answer");
+      } else if (leads) {
+        const value = member.newest();
+        if (value !== undefined) send({ kind: "answer", value });
+      }
+    };
     send({ kind: "question" });
     await tabs.locks.request(name, { signal }, () => {
       leads = true;
@@ -43,6 +44,6 @@ export async function join<T>({ tabs }: Environment, name: string, signal: Abort
     if (leads) throw error;
     return await member.lead(() => undefined);
   } finally {
-    channel.close();
+    channel?.close();
   }
 }

@@ -305,8 +305,9 @@ for (const [what, set] of Object.entries({
 
   test(`${what} does not wait for the end of a pause when that is over`, async () => {
     const world = new World();
+    world.random = 1;
     const tab = world.tab();
-    world.answer = () => errorResponse(503, "Service unavailable", { "Retry-After": "3600" });
+    world.answer = () => errorResponse(503, "Service unavailable");
     watch(tab);
     await world.settle();
     set(tab, false);
@@ -318,6 +319,43 @@ for (const [what, set] of Object.entries({
     assert.deepEqual(world.take(), ["/me", "/me/events"]);
   });
 }
+
+test("Retry-After is waited although the page is hidden and shown meanwhile", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.answer = () => errorResponse(429, "Too many requests", { "Retry-After": "20" });
+  watch(tab);
+  await world.advance(5_000);
+  world.take();
+  tab.show(false);
+  await world.advance(5_000);
+  tab.show(true);
+  await world.advance(9_999);
+  assert.deepEqual(world.take(), []);
+  await world.advance(1);
+  assert.deepEqual(world.take(), ["/me"]);
+});
+
+test("a pause that is longer than a timer can be is cut to the longest one", async () => {
+  const world = new World();
+  world.answer = () => errorResponse(503, "Service unavailable", { "Retry-After": "99999999" });
+  watch(world.tab());
+  await world.advance(0);
+  assert.ok(world.latest <= 2 ** 31 - 1);
+  assert.deepEqual(world.take(), ["/me"]);
+});
+
+test("a server that fails is not asked without a pause, although its retry is 0", async () => {
+  const { world, stream } = await watching();
+  world.random = 1;
+  stream.write("retry: 0\n\n");
+  await world.settle();
+  stream.cut();
+  await world.advance(199);
+  assert.deepEqual(world.take(), []);
+  await world.advance(1);
+  assert.deepEqual(world.take(), ["/me/events"]);
+});
 
 test("it ends quietly when the consumer was deleted", async () => {
   const { world, seen, stream, tab } = await watching();

@@ -125,6 +125,43 @@ test("a tab that fails three times in a row lets another one try", async () => {
   assert.deepEqual([first.position, second.position], [2, 2]);
 });
 
+for (const [how, streams] of Object.entries({ "from a stream": true, "by polling": false })) {
+  test(`a tab whose new token is another consumer's tells the others nothing of that one: ${how}`, async () => {
+    const world = new World();
+    let token = "token_1";
+    world.answer = ({ path, headers }) => {
+      const isOther = headers.get("Authorization") === "Bearer token_2";
+      if (token === "token_2" && !isOther) return json({ error: "Authentication required" }, { status: 401 });
+      if (path === "/me/events" && !streams) return json({ error: "Not found" }, { status: 404 });
+      return path === "/me" && isOther ? json(documentOf("cons_2", 9)) : undefined;
+    };
+    const first = world.tab({ accessToken: () => token });
+    first.client.consumer.subscribe(() => undefined);
+    await world.settle();
+    const heard: unknown[] = [];
+    const spy = world.openChannel(world.groups()[0]!);
+    spy.onmessage = ({ data }) => heard.push(data);
+    const second = world.tab({ accessToken: () => "token_1" });
+    second.client.consumer.subscribe(() => undefined);
+    await world.advance(0);
+    token = "token_2";
+    world.streams[0]?.cut();
+    await world.advance(5_000);
+    assert.equal(first.client.consumer.state().document?.id, "cons_2");
+    assert.equal(second.client.consumer.state().document?.id, "cons_1");
+    assert.ok(!JSON.stringify(heard).includes("cons_2"));
+  });
+}
+
+test("where the browser denies channels every tab has a stream of its own", async () => {
+  const world = new World();
+  world.openChannel = () => {
+    throw new DOMException("The operation is insecure.", "SecurityError");
+  };
+  await listening(world, 2);
+  assert.equal(world.open().length, 2);
+});
+
 test("where the browser denies locks every tab has a stream of its own", async () => {
   const world = new World();
   world.lock = () => Promise.reject(new DOMException("The operation is insecure.", "SecurityError"));

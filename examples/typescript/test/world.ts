@@ -154,6 +154,11 @@ export class World {
     for (let n = 0; n < 30; n++) await new Promise((done) => setImmediate(done));
   }
 
+  /** The milliseconds until the last timer. */
+  get latest(): number {
+    return Math.max(...[...this.#timers].map(({ at }) => at - this.time));
+  }
+
   /** How many timers are set. */
   get timers(): number {
     return this.#timers.size;

@@ -1,16 +1,16 @@
-// Prints the sizes of the bundles that a browser loads, and fails if one is over 5,000 bytes
-// compressed.
+// Prints the sizes of the bundles that a browser loads, and fails if one is too large: the client
+// must not take more than 5,000 bytes compressed.
 
 import { gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
-const limit = 5000;
+const client = `export { createClient } from "./build/src/index.js"`;
 
-for (const [name, code] of Object.entries({
-  client: `export { createClient } from "./build/src/index.js"`,
-  "client and React hook": `export { createClient } from "./build/src/index.js"; export * from "./build/src/react.js"`,
-})) {
+for (const [name, limit, code] of [
+  ["client", 5000, client],
+  ["client and React hook", 5500, `${client}; export * from "./build/src/react.js"`],
+]) {
   const { outputFiles } = await build({
     stdin: { contents: code, resolveDir: import.meta.dirname },
     bundle: true,

@@ -60,7 +60,7 @@ export function createClientIn<Resumed>(environment: Environment, { onResume, ..
   const connection = new Connection(requests, environment);
   return {
     consumer: {
-      getMe: ({ signal } = {}) => within(signal, async (own) => documentOf(await requests.get("/me", {}, own), own)),
+      getMe: ({ signal } = {}) => within(signal, async (own) => documentOf((await requests.get("/me", {}, own)).response, own)),
       watch: ({ signal } = {}) => watch(connection, signal),
       subscribe: (listener) => connection.subscribe(listener),
       state: () => connection.state,

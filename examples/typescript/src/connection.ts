@@ -43,9 +43,14 @@ const defaultRetry = second;
 /** A server may say that clients need not wait at all, but one that fails is not asked without a pause. */
 const leastRetry = 100;
 const defaultPollInterval = 5;
+const longestPollInterval = 300;
+/** After how many streams without a byte the client polls. */
+const deadStreamLimit = 3;
 
 function withJourneys(document: ConsumerMe): Me {
-  return { ...document, journeys: document.active.journeys };
+  const { journeys } = document.active;
+  if (typeof document.id !== "string" || !Array.isArray(journeys)) throw new TypeError("no document");
+  return { ...document, journeys };
 }
 
 /** Reads the document in a response to GET /me. Something on the way may have answered instead. */
@@ -69,6 +74,8 @@ export class Connection {
   #read: { document: Me; etag: string | undefined; at: number; token: string | undefined } | undefined;
   #newest: Version | undefined;
   #pollsUntil = 0;
+  /** How many streams in a row ended without a byte. */
+  #deadStreams = 0;
   /** The server has asked not to be asked before. */
   #notBefore = 0;
   #retry = defaultRetry;
@@ -105,7 +112,7 @@ export class Connection {
     this.state = state;
     for (const listener of [...this.#listeners]) {
       try {
-        listener();
+        if (this.#listeners.has(listener)) listener();
       } catch (error) {
         queueMicrotask(() => {
           throw error; // it is the listener's, and nothing here depends on it
@@ -115,8 +122,8 @@ export class Connection {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { document } = this.state;
-    this.state = document ? { document } : {}; // an error of an earlier run does not count
+    const { document, error } = this.state;
+    if (error) this.#set(document ? { document } : {}); // it is that of an earlier run
     try {
       while (!signal.aborted) {
         await this.#awake(signal);
@@ -159,7 +166,7 @@ export class Connection {
     const wait = this.#notBefore - this.environment.now();
     if (wait > 0) await sleep(this.environment, wait, signal);
     while (!signal.aborted) {
-      await this.#repeat(signal, () => this.#readIfNeeded(signal));
+      await this.#repeat(signal, () => this.#readIfNeeded(signal, Infinity));
       const id = this.state.document?.id;
       if (signal.aborted || id === undefined) return;
       const { baseUrl, publishableKey } = this.requests.credentials;
@@ -167,15 +174,16 @@ export class Connection {
       const isTheirs = (version: Version | undefined): boolean => version?.document.id === id;
       await join<Version>(this.environment, ["rejoin", baseUrl, publishableKey, id].join(" "), signal, {
         newest: () => (isTheirs(this.#newest) ? this.#newest : undefined),
-        hear: (version, isAnswer) => {
-          if (isTheirs(version) && (!isAnswer || version.at >= (this.#newest?.at ?? 0))) this.#show(version);
+        hear: (version) => {
+          const at = this.#newest?.at ?? 0; // it is in the future if the clock was set back
+          if (isTheirs(version) && (version.at >= at || at > this.environment.now())) this.#show(version);
         },
         lead: (tellAll) => {
           const tell = (version: Version): void => {
             if (isTheirs(version)) tellAll(version);
           };
           const step = async (): Promise<number | undefined> => {
-            await this.#readIfNeeded(signal, tell);
+            await this.#readIfNeeded(signal, profileAge, tell);
             if (this.state.document?.id !== id) return undefined; // the token is another consumer's now
             return this.environment.now() < this.#pollsUntil ? this.#poll(signal, tell) : this.#stream(signal, tell);
           };
@@ -192,7 +200,8 @@ export class Connection {
    * request would not help with is thrown.
    */
   async #repeat(signal: AbortSignal, step: () => Promise<number | undefined>, failures = Infinity): Promise<void> {
-    for (const limit = this.#failures + failures; !signal.aborted && this.#failures < limit; ) {
+    for (let inRow = 0; !signal.aborted && inRow < failures; ) {
+      const before = this.#failures;
       let pause: number | undefined;
       try {
         pause = await step();
@@ -205,21 +214,29 @@ export class Connection {
         this.#notBefore = this.environment.now() + pause;
         this.#failures++;
       }
+      inRow = this.#failures > before ? inRow + 1 : 0;
       const jitter = this.environment.random() * Math.min(longestBackoff, this.#retry * 2 ** this.#failures);
       await sleep(this.environment, pause + jitter, signal);
     }
   }
 
-  /** Reads the document unless it is known and its consumer is that of the present token. */
-  async #readIfNeeded(signal: AbortSignal, tell?: (version: Version) => void): Promise<undefined> {
+  /** Reads the document unless it is known, not too old, and that of the present token's consumer. */
+  async #readIfNeeded(signal: AbortSignal, age: number, tell?: (version: Version) => void): Promise<undefined> {
     const read = this.#read;
-    if (!this.state.document || !read || read.token !== this.requests.token || this.environment.now() - read.at >= profileAge) {
+    if (!this.state.document || !read || read.token !== this.requests.token || this.environment.now() - read.at >= age) {
       await this.#readDocument(signal, tell);
     }
   }
 
   async #poll(signal: AbortSignal, tell: (version: Version) => void): Promise<number> {
-    return (await this.#readDocument(signal, tell)) * second;
+    try {
+      const interval = await this.#readDocument(signal, tell);
+      this.#failures = 0;
+      return interval * second;
+    } catch (error) {
+      this.#pollsUntil = 0; // it is not only the stream
+      throw error;
+    }
   }
 
   /** Reads the document, and returns the seconds after which to read it again. */
@@ -228,13 +245,17 @@ export class Connection {
       const cancel = this.environment.after(requestLimit, abort);
       try {
         const at = this.environment.now();
-        const response = await this.requests.get("/me", { "If-None-Match": this.#read?.etag }, limited);
+        const { response, token } = await this.requests.get("/me", { "If-None-Match": this.#read?.etag }, limited);
         const known = response.status === 304 ? this.#read?.document : undefined;
         const document = known ?? (await documentOf(response, limited));
-        this.#failures = 0;
-        this.#read = { document, etag: response.headers.get("ETag") ?? undefined, at, token: this.requests.token };
+        check(limited);
+        if (!tell) this.#failures = 0; // while a tab leads, a stream or a poll must succeed
+        this.#read = { document, etag: response.headers.get("ETag") ?? undefined, at, token };
         this.#show({ document, at, eventId: undefined }, tell);
-        return Number(response.headers.get("X-Poll-Interval")) || defaultPollInterval;
+        const interval = Number(response.headers.get("X-Poll-Interval"));
+        return interval >= 1 ? Math.min(interval, longestPollInterval) : defaultPollInterval;
+      } catch (error) {
+        throw limited.aborted && !signal.aborted ? new NetworkError(error) : error;
       } finally {
         cancel();
       }
@@ -258,8 +279,8 @@ export class Connection {
       let hasBegun = false;
       let cancel = this.environment.after(silenceLimit, close);
       try {
-        const response = await this.requests.get("/me/events", { "Last-Event-ID": this.#newest?.eventId }, open);
-        if (this.requests.token !== this.#read?.token) return 0; // first see whose the new token is
+        const { response, token } = await this.requests.get("/me/events", { "Last-Event-ID": this.#newest?.eventId }, open);
+        if (token !== this.#read?.token) return 0; // first see whose the new token is
         const isStream = response.headers.get("Content-Type")?.startsWith("text/event-stream");
         if (!isStream || !response.body) return this.#pollFromNowOn(); // in React Native it has no body
         let end: StreamEnd | undefined;
@@ -277,16 +298,20 @@ export class Connection {
           check(open);
           if (done) break;
           hasBegun = true;
+          this.#deadStreams = 0;
           cancel();
           cancel = this.environment.after(heartbeatLimit, close);
           parser.feed(decoder.decode(value, { stream: true }));
         }
         if (this.environment.now() - opened < silenceLimit) this.#failures++; // it may go on like this
+        if (!hasBegun && ++this.#deadStreams >= deadStreamLimit) return this.#pollFromNowOn();
         return end ? await this.#afterEnd(end, open) : 0;
       } catch (error) {
         const isHeldBack = open.aborted && !signal.aborted && !hasBegun;
         const hasNoStream = error instanceof ApiError && error.status === 404 && !isFinal(error);
-        if (isHeldBack || hasNoStream) return this.#pollFromNowOn();
+        const mustWait = isFinal(error) || (error instanceof ApiError && error.retryAfter !== undefined);
+        const isDead = !signal.aborted && !mustWait && !hasBegun && ++this.#deadStreams >= deadStreamLimit;
+        if (isHeldBack || hasNoStream || isDead) return this.#pollFromNowOn();
         throw error;
       } finally {
         cancel();
@@ -317,6 +342,7 @@ export class Connection {
   }
 
   #pollFromNowOn(): number {
+    this.#deadStreams = 0;
     this.#pollsUntil = this.environment.now() + pollingPeriod;
     return 0;
   }

@@ -1,4 +1,4 @@
-import { createContext, createElement, useContext, useMemo, useSyncExternalStore, type ReactElement, type ReactNode } from "react";
+import { createContext, createElement, useContext, useMemo, useState, useSyncExternalStore, type ReactElement, type ReactNode } from "react";
 
 import type { Client, State } from "./client.js";
 import type { JourneyResume, Me } from "./types.js";
@@ -20,7 +20,8 @@ export interface RejoinProviderProps {
 
 /** Provides a client to useConsumer. */
 export function RejoinProvider({ client, initial, children }: RejoinProviderProps): ReactElement {
-  const provided = useMemo<Provided>(() => ({ client, initial: initial ? { document: initial } : {} }), [client, initial]);
+  const [first] = useState(client); // the document is its consumer's, and no later client's
+  const provided = useMemo<Provided>(() => ({ client, initial: initial && client === first ? { document: initial } : {} }), [client, initial]);
   return createElement(Context.Provider, { value: provided }, children);
 }
 

@@ -27,17 +27,21 @@ export class Requests {
     readonly environment: Environment,
   ) {}
 
-  /** Gets a path. Only a response with 200 or 304 is returned, everything else is an error. */
-  async get(path: string, headers: Record<string, string | undefined>, signal: AbortSignal): Promise<Response> {
-    const token = this.token ?? (await this.#obtain(false, signal));
+  /**
+   * Gets a path. Only a response with 200 or 304 is returned, with the token that it answers, and
+   * everything else is an error.
+   */
+  async get(path: string, headers: Record<string, string | undefined>, signal: AbortSignal): Promise<{ response: Response; token: string }> {
+    let token = this.token ?? (await this.#obtain(false, signal));
     let response = await this.#send(path, headers, token, signal);
     if (response.status === 401 && typeof this.credentials.accessToken === "function") {
-      response = await this.#send(path, headers, await this.refresh(token, signal), signal);
+      token = await this.refresh(token, signal);
+      response = await this.#send(path, headers, token, signal);
     }
     if (!response.ok && response.status !== 304) {
       throw await errorOf(response, this.environment.now());
     }
-    return response;
+    return { response, token };
   }
 
   /** Replaces a token that the server refused, unless it was replaced meanwhile. */
@@ -47,13 +51,10 @@ export class Requests {
 
   #obtain(refresh: boolean, signal: AbortSignal): Promise<string> {
     const { accessToken } = this.credentials;
-    this.#coming ??= (async () => {
-      try {
-        return (this.token = typeof accessToken === "string" ? accessToken : await accessToken({ refresh }));
-      } finally {
-        this.#coming = undefined;
-      }
-    })();
+    this.#coming ??= Promise.resolve()
+      .then(() => (typeof accessToken === "string" ? accessToken : accessToken({ refresh })))
+      .then((token) => (this.token = token))
+      .finally(() => (this.#coming = undefined));
     return abortable(signal, this.#coming);
   }
 

@@ -1,7 +1,7 @@
 // For servers only: a secret key must never reach a browser.
 
 import { check } from "./environment.js";
-import { errorOf, NetworkError } from "./errors.js";
+import { ApiError, errorOf, NetworkError } from "./errors.js";
 import type { Consumer } from "./types.js";
 
 export { ApiError, NetworkError } from "./errors.js";
@@ -21,18 +21,20 @@ export interface LookupOptions {
  */
 export async function lookupConsumer(options: LookupOptions, consumerId: string): Promise<Consumer | null> {
   const { baseUrl, secretKey, signal = null } = options;
-  let response;
+  if (["", ".", ".."].includes(consumerId)) {
+    return null; // nobody has such an id, and it would change the path
+  }
   try {
-    response = await fetch(`${baseUrl}/${encodeURIComponent(consumerId)}`, { headers: { Authorization: `Bearer ${secretKey}` }, signal });
+    const response = await fetch(`${baseUrl}/${encodeURIComponent(consumerId)}`, { headers: { Authorization: `Bearer ${secretKey}` }, signal });
+    if (response.status === 404) {
+      return null;
+    }
+    if (!response.ok) {
+      throw await errorOf(response, Date.now());
+    }
+    return (await response.json()) as Consumer;
   } catch (error) {
     if (signal) check(signal);
-    throw new NetworkError(error);
+    throw error instanceof ApiError ? error : new NetworkError(error);
   }
-  if (response.status === 404) {
-    return null;
-  }
-  if (!response.ok) {
-    throw await errorOf(response, Date.now());
-  }
-  return (await response.json()) as Consumer;
 }

@@ -54,7 +54,7 @@ test("no response is a NetworkError, with its cause", async () => {
 
 test("a page in place of the document is a NetworkError", async () => {
   const world = new World();
-  for (const body of ["<h1>Please log in to this network</h1>", "null", "{}"]) {
+  for (const body of ["<h1>Please log in to this network</h1>", "null", "{}", '{"active":true}', '{"active":{"journeys":[]}}', '{"id":"cons_1","active":{}}']) {
     world.answer = () => new Response(body);
     await assert.rejects(world.tab().client.consumer.getMe(), (error) => error instanceof NetworkError);
   }
@@ -115,6 +115,20 @@ test("an error of the function for the token is thrown, and the next request ask
   let works = false;
   const { client } = world.tab({ accessToken: () => (works ? "token_1" : Promise.reject(failed)) });
   await assert.rejects(client.consumer.getMe(), failed);
+  works = true;
+  await client.consumer.getMe();
+});
+
+test("a function for the token that throws at once is asked again by the next request", async () => {
+  const world = new World();
+  let works = false;
+  const { client } = world.tab({
+    accessToken: () => {
+      if (!works) throw new Error("logged out");
+      return "token_1";
+    },
+  });
+  await assert.rejects(client.consumer.getMe(), /logged out/);
   works = true;
   await client.consumer.getMe();
 });

@@ -207,6 +207,76 @@ test("a listener that throws disturbs nobody else", async (t) => {
   assert.deepEqual([seen.positions, world.open().length, thrown.map(String)], [[1, 2], 1, ["Error: mine"]]);
 });
 
+test("an answer that is no document does not stop the page", async () => {
+  const world = new World();
+  world.random = 1;
+  world.answer = () => json({ active: { journeys: [] } });
+  const seen = watch(world.tab());
+  await world.advance(1_000);
+  assert.deepEqual([world.take(), seen.positions], [["/me"], []]);
+});
+
+for (const interval of ["-60", "0", "0.001", "NaN", "soon", "100000"]) {
+  test(`X-Poll-Interval ${interval} is no reason to ask without a pause or hardly ever`, async () => {
+    const world = new World();
+    world.random = 0.5;
+    world.answer = ({ path }) =>
+      path === "/me/events" ? errorResponse(404, "Not found") : json(documentOf("cons_1", 1), { headers: { "X-Poll-Interval": interval } });
+    watch(world.tab());
+    await world.advance(302_000);
+    const requests = world.take().length;
+    assert.ok(requests >= 4 && requests < 80, `${requests} requests`);
+  });
+}
+
+for (const [what, answer] of Object.entries({
+  "is forbidden": () => errorResponse(403, "Forbidden"),
+  "has a bad gateway": () => errorResponse(502, "Bad gateway"),
+  "is reset": () => Promise.reject(new TypeError("Failed to fetch")),
+  "is empty": () => new Response("", { headers: { "Content-Type": "text/event-stream" } }),
+})) {
+  test(`a stream that ${what} again and again is polled in its place`, async () => {
+    const world = new World();
+    world.random = 0.5;
+    world.answer = ({ path }) => (path === "/me/events" ? answer() : undefined);
+    const seen = watch(world.tab());
+    await world.advance(20_000);
+    world.position = 2;
+    await world.advance(10_000);
+    assert.deepEqual(seen.positions, [1, 2]);
+  });
+}
+
+test("a document is remembered with the token that it was asked for with", async () => {
+  const world = new World();
+  let n = 0;
+  const tab = world.tab({ accessToken: () => `token_${++n}` });
+  let respond: (response: Response) => void = () => undefined;
+  world.answer = ({ path, headers }) => {
+    const token = headers.get("Authorization")?.slice("Bearer ".length);
+    if (path === "/me" && token === "token_1" && world.seen.length === 1) return new Promise((resolve) => (respond = resolve));
+    if (token === "token_1") return errorResponse(401, "Authentication required");
+    return path === "/me" ? json(documentOf("cons_2", 8)) : undefined;
+  };
+  const seen = watch(tab);
+  await world.settle();
+  await tab.client.consumer.getMe(); // refreshes the token, which is another consumer's now
+  respond(json(documentOf("cons_1", 1)));
+  await world.advance(0);
+  world.open()[0]?.active("x", queued(77));
+  await world.settle();
+  assert.deepEqual(seen.documents.map(({ id, active }) => [id, positionIn({ active })]), [["cons_1", 1], ["cons_2", 8], ["cons_2", 77]]);
+});
+
+test("no answer in time is a NetworkError", async () => {
+  const world = new World();
+  world.answer = (_, signal) => new Promise((__, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const tab = world.tab();
+  watch(tab);
+  await world.advance(30_000);
+  assert.equal(tab.client.consumer.state().error?.name, "NetworkError");
+});
+
 test("X-Poll-Interval is heeded, also of a response with 304", async () => {
   const world = new World();
   world.answer = ({ path, headers }) =>

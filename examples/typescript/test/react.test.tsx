@@ -92,6 +92,29 @@ test("with a document that the server brought along, an error that passes is not
   assert.equal(element.textContent, "7 of 1");
 });
 
+test("a component that tries again takes the error away from all", async (t) => {
+  const world = new World();
+  let showMore: (more: boolean) => void = () => undefined;
+  function Pair() {
+    const [more, setMore] = useState(false);
+    showMore = setMore;
+    return [<Position key={1} />, more && <Position key={2} />];
+  }
+  const { element } = await rendered(t, world, <Pair />);
+  world.answer = () => errorResponse(401, "Authentication required");
+  await act(async () => {
+    world.streams[0]?.cut();
+    await world.advance(0);
+  });
+  assert.equal(element.textContent, "Authentication required");
+  world.answer = () => undefined;
+  await act(async () => {
+    showMore(true);
+    await world.settle();
+  });
+  assert.equal(element.textContent, "1 of 1".repeat(2));
+});
+
 test("a change in the middle of a transition never shows two states at once", async (t) => {
   const world = new World();
   const torn: string[] = [];

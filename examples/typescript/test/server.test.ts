@@ -30,6 +30,17 @@ test("a server looks a consumer up", async (t) => {
   });
 });
 
+test("an id that would change the path is nobody's, and a page in place of a profile is a NetworkError", async (t) => {
+  const asked: unknown[] = [];
+  const baseUrl = await serve(t, (request, response) => {
+    asked.push(request.url);
+    response.end("<h1>Shop</h1>");
+  });
+  for (const id of ["", ".", ".."]) assert.equal(await lookupConsumer({ baseUrl, secretKey: "sk" }, id), null);
+  assert.deepEqual(asked, []);
+  await assert.rejects(lookupConsumer({ baseUrl, secretKey: "sk" }, "cons_1"), (error) => error instanceof NetworkError);
+});
+
 test("a look-up without a response is a NetworkError, and ends with the reason of its signal", async (t) => {
   const baseUrl = await serve(t, (request) => request.socket.destroy());
   await assert.rejects(lookupConsumer({ baseUrl, secretKey: "sk" }, "cons_1"), (error) => error instanceof NetworkError);

@@ -169,6 +169,40 @@ test("where the browser denies locks every tab has a stream of its own", async (
   assert.equal(world.open().length, 2);
 });
 
+test("a tab does not go back to what a slow response tells the others", async () => {
+  const world = new World();
+  world.answer = ({ path }) => (path === "/me/events" ? json({ error: "Not found" }, { status: 404 }) : undefined);
+  const [first] = await listening(world, 1);
+  await world.advance(0);
+  let respond: (response: Response) => void = () => undefined;
+  world.answer = () => new Promise((resolve) => (respond = resolve));
+  await world.advance(5_000);
+  const slow = respond;
+  world.time += 1000;
+  world.position = 9;
+  world.answer = ({ path }) => (path === "/me/events" ? json({ error: "Not found" }, { status: 404 }) : undefined);
+  const [second] = await listening(world, 1);
+  slow(json(documentOf("cons_1", 2)));
+  await world.settle();
+  assert.deepEqual(positions([first!, second!]), [2, 9]);
+});
+
+test("a tab that is shown after a long time hears the others, although it cannot read", async () => {
+  const world = new World();
+  const tabs = await listening(world, 2);
+  tabs[1]?.tab.show(false);
+  for (let n = 0; n < 12; n++) {
+    world.streams[0]?.write(": heartbeat\n\n");
+    await world.advance(30_000);
+  }
+  world.answer = () => json({ error: "Service unavailable" }, { status: 503 });
+  tabs[1]?.tab.show(true);
+  await world.settle();
+  world.streams[0]?.active("two", queued(2));
+  await world.settle();
+  assert.deepEqual(positions(tabs), [2, 2]);
+});
+
 test("no token is in what tabs tell one another", async () => {
   const world = new World();
   const heard: unknown[] = [];
